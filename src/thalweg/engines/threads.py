@@ -1,0 +1,112 @@
+"""Local threads: blocks are handed out in order, and their sums folded in order, so the bits never depend on threads."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import chain, islice
+from typing import Protocol
+
+from thalweg.engines.blas import one_blas_thread
+from thalweg.kernels.sums import Sums
+from thalweg.rows.block import Block, Rows
+
+Task = Callable[[Block], Sums]
+
+
+class Engine(Protocol):
+    """Runs a task over every block and folds the results in block order."""
+
+    def fold(self, rows: Rows, task: Task) -> Sums: ...
+
+    def running(self) -> AbstractContextManager[None]:
+        """Held around a run: set up once what every pass needs."""
+        ...
+
+
+class Threads:
+    """`count` threads, the calling one among them; None means as many as this process may use.
+
+    The calling thread takes the first block before any other thread is woken: sleeping threads wake slowly on small
+    virtual machines, and a table of one block never starts any. Safe under fork (no thread outlives a fold) and under
+    other people's threads (no state is shared between folds).
+    """
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = count if count is not None else available_cpus()
+
+    def running(self) -> AbstractContextManager[None]:
+        return one_blas_thread()
+
+    def fold(self, rows: Rows, task: Task) -> Sums:
+        with one_blas_thread():
+            blocks = rows.blocks()
+            head = list(islice(blocks, 2))
+            fold = _Fold(chain(head, blocks), task)
+            wanted = self.count - 1 if len(head) > 1 else 0
+            helpers = [threading.Thread(target=fold.work, daemon=True) for _ in range(wanted)]
+            for helper in helpers:
+                helper.start()
+            try:
+                fold.work()
+            finally:
+                fold.stop()  # after Ctrl-C the others finish the block in hand and take no other
+                for helper in helpers:
+                    helper.join()
+            return fold.result()
+
+
+class _Fold:
+    """The state of one fold: the queue of blocks, the sums waiting for their turn, the total so far."""
+
+    def __init__(self, blocks: Iterator[Block], task: Task) -> None:
+        self._blocks = enumerate(blocks)
+        self._task = task
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Sums] = {}
+        self._next = 0
+        self._total: Sums | None = None
+        self._error: BaseException | None = None
+        self._stopped = False
+
+    def work(self) -> None:
+        while True:
+            with self._lock:
+                item = None if self._stopped else next(self._blocks, None)
+            if item is None:
+                return
+            try:
+                self._done(item[0], self._task(item[1]))
+            except BaseException as error:  # kept for the calling thread, which raises it again in `result`
+                with self._lock:
+                    self._error = self._error or error
+                    self._stopped = True
+                return
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+
+    def result(self) -> Sums:
+        if self._error is not None:
+            raise self._error
+        assert self._total is not None
+        return self._total
+
+    def _done(self, number: int, sums: Sums) -> None:
+        with self._lock:
+            self._waiting[number] = sums
+            while self._next in self._waiting:
+                ready = self._waiting.pop(self._next)
+                if self._total is None:
+                    self._total = ready
+                else:
+                    self._total.add(ready)
+                self._next += 1
+
+
+def available_cpus() -> int:
+    """CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,213 @@
+"""The objective every method minimises, and the sole owner of 1/S, the intercept, offsets, weights and the penalty.
+
+    P(w, b) = 1/S · Σᵢ sᵢ · loss(yᵢ, zᵢ)  +  l2/2 · ‖w‖²  +  l1 · ‖w‖₁        zᵢ = xᵢ·w + b + oᵢ,   S = Σᵢ sᵢ
+
+loss(y, z) = softplus(z) - y·z with y in [0, 1]; the intercept b is never penalised. A point is theta, (d, k): k
+models at once, rows 0 to p - 1 their weights w, and, with an intercept, row p their b, so d is p + 1, else p.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from thalweg.engines import Engine
+from thalweg.errors import RunError
+from thalweg.kernels import Kernel, Want
+from thalweg.kernels.sums import Sums, Updates
+from thalweg.penalties import Penalty
+from thalweg.rows import Block, RandomAccessRows, Rows
+
+_GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """P and what was asked of its derivatives at theta; all of them means (divided by S), k models at once.
+
+    theta       (d, k)
+    value       (k,)        P
+    loss        (k,)        the data's part of P
+    gradient    (d, k)      ∇P, without the kinks of l1
+    border      (d, k)      the data's Hessian times the intercept's unit vector: H_wb above H_bb (p + 1 rows always)
+    hessian     (k, d, d)   ∇²P, without the kinks of l1
+    step        (d, k)      the Δ that led here, where it was told
+    reach       (k,)        max |XΔ_w + Δ_b|
+    divergence  (k,)        mean KL(q ‖ σ(z)), q the tangent at the old margins
+    product     (d, k)      the old point's ∇²P times Δ
+    """
+
+    theta: np.ndarray
+    value: np.ndarray
+    loss: np.ndarray
+    gradient: np.ndarray | None = None
+    border: np.ndarray | None = None
+    hessian: np.ndarray | None = None
+    step: np.ndarray | None = None
+    reach: np.ndarray | None = None
+    divergence: np.ndarray | None = None
+    product: np.ndarray | None = None
+
+    @property
+    def gradient_norm(self) -> float:
+        """‖∇P‖₂ over all models."""
+        assert self.gradient is not None
+        return float(np.linalg.norm(self.gradient))
+
+
+class Objective:
+    """P on given rows: `evaluate` is one pass.
+
+    rows        (n, p) samples, labels, weights, offsets
+    kernel      how a block is summed
+    engine      how blocks are shared out
+    penalty     on w
+    intercept   whether b exists
+    share       what one pass over these rows counts in `passes`: 1, or less for a sample of the rows
+
+    Raises RunError when P is not a number at some point, naming the likely cause.
+    """
+
+    def __init__(
+        self, rows: Rows, kernel: Kernel, engine: Engine, penalty: Penalty, intercept: bool = True, share: float = 1.0
+    ) -> None:
+        self.rows = rows
+        self.kernel = kernel
+        self.engine = engine
+        self.penalty = penalty
+        self.intercept = intercept
+        self.share = share
+        self.passes = 0.0
+        self.total_weight = rows.total_weight
+
+    @property
+    def d(self) -> int:
+        """Rows of a point: p weights, and b where there is an intercept."""
+        return self.rows.p + int(self.intercept)
+
+    def evaluate(self, theta: np.ndarray, want: Want, step: np.ndarray | None = None) -> Evaluation:
+        """One pass: P at theta (d, k), with as many derivatives as wanted; `step` is the Δ (d, k) that led to theta."""
+        sums = self._fold(self._padded(theta), want, None if step is None else self._padded(step))
+        S, p, d = self.total_weight, self.rows.p, self.d
+        w = theta[:p]
+        loss = sums.loss / S
+        result = Evaluation(theta, loss + self.penalty.value(w), loss)
+        if sums.gradient is not None:
+            gradient = sums.gradient[:d] / S
+            gradient[:p] += self.penalty.gradient(w)
+            result = replace(result, gradient=gradient)
+        if sums.border is not None:
+            result = replace(result, border=sums.border / S)
+        if sums.hessian is not None and sums.border is not None:
+            result = replace(result, hessian=self._hessian(sums.hessian / S, sums.border / S))
+        if step is not None and sums.product is not None and sums.divergence is not None:
+            product = sums.product[:d] / S
+            product[:p] += self.penalty.gradient(step[:p])
+            result = replace(result, step=step, reach=sums.reach, divergence=sums.divergence / S, product=product)
+        return result
+
+    def sweep(self, order: np.ndarray, theta: np.ndarray, size: int, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mini-batches of `size` rows, one after another in that order of row indices, with one rate each.
+
+        Returns theta (d, k) after the last update and the mean of all thetas on the way.
+        """
+        assert isinstance(self.rows, RandomAccessRows)
+        point, total = self._padded(theta), np.zeros((self.rows.p + 1, theta.shape[1]))
+        chunk = size * max(1, 8192 // size)  # rows gathered at a time: whole mini-batches, a small copy
+        with self.engine.running():
+            for start in range(0, len(order), chunk):
+                indices = order[start : start + chunk]
+                first = start // size
+                updates = Updates(
+                    size=size,
+                    rates=rates[first : first + -(-len(indices) // size)],
+                    scale=self.rows.n / self.total_weight,
+                    gradient=self.penalty.gradient,
+                    intercept=self.intercept,
+                )
+                point, thetas = self.kernel.sweep(self.rows.take(indices), point, updates)
+                total += thetas
+        self.passes += self.share
+        return point[: self.d], total[: self.d] / len(rates)
+
+    def null_value(self) -> float:
+        """P at w = 0 and the best b without offsets: log-loss of the base rate, or log 2 without an intercept."""
+        if not self.intercept:
+            return float(np.log(2.0))
+        ones = sum(float(block.y.sum() if block.weight is None else block.weight @ block.y) for block in self.rows.blocks())
+        rate = ones / self.total_weight
+        return -sum(q * float(np.log(q)) for q in (rate, 1.0 - rate) if q > 0.0)
+
+    @cached_property
+    def separating_weight(self) -> float:
+        """The smallest positive weight, if all labels are 0 or 1; else 0: soft labels are never separated."""
+        smallest = np.inf
+        for block in self.rows.blocks():
+            if not np.isin(block.y, (0.0, 1.0)).all():
+                return 0.0
+            positive = np.ones(1) if block.weight is None else block.weight[block.weight > 0.0]
+            smallest = min(smallest, float(positive.min(initial=np.inf)))
+        return smallest
+
+    @cached_property
+    def smoothness(self) -> float:
+        """L, the largest eigenvalue ∇²P can have anywhere: λmax(XᵀSX)/(4S) + l2; 1/L and 2/L are the safe rates."""
+        if self.d == 0:
+            return 1.0
+        if self.d <= _GRAM_COLUMNS:
+            sums = self._fold(np.zeros((self.rows.p + 1, 1)), Want.HESSIAN, None, with_offset=False)
+            assert sums.hessian is not None and sums.border is not None
+            hessian = self._hessian(sums.hessian / self.total_weight, sums.border / self.total_weight)[0]
+            return float(eigvalsh(hessian, subset_by_index=[self.d - 1, self.d - 1])[0])
+        operator = LinearOperator((self.d, self.d), matvec=self._quarter_product, dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(self.d)
+        top = eigsh(operator, k=1, v0=start, tol=1e-3, return_eigenvectors=False)
+        return float(top[0]) * (1.0 + 1e-3)  # Lanczos comes from below
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """(d,) the diagonal of the same largest Hessian: Σ s·x²/(4S) + l2 per column, 1/4 for the intercept."""
+        total = np.zeros(self.rows.p)
+        for block in self.rows.blocks():
+            X = np.asarray(block.X, dtype=np.float64)
+            total += np.einsum("ij,ij->j", X, X) if block.weight is None else block.weight @ (X * X)
+        self.passes += self.share
+        diagonal = total / (4.0 * self.total_weight) + self.penalty.l2
+        return np.append(diagonal, 0.25) if self.intercept else diagonal
+
+    def _quarter_product(self, v: np.ndarray) -> np.ndarray:
+        """∇²P at margins 0 times v: the product a step v from the point 0 would report, where every curvature is 1/4."""
+        step = self._padded(np.asarray(v, dtype=np.float64).reshape(-1, 1))
+        sums = self._fold(step, Want.LOSS, step, with_offset=False)
+        assert sums.product is not None
+        product = sums.product[: self.d, 0] / self.total_weight
+        product[: self.rows.p] += self.penalty.gradient(step[: self.rows.p])[:, 0]
+        return product
+
+    def _fold(self, theta: np.ndarray, want: Want, step: np.ndarray | None, with_offset: bool = True) -> Sums:
+        def task(block: Block) -> Sums:
+            return self.kernel.sums(block if with_offset else replace(block, offset=None), theta, want, step)
+
+        with np.errstate(over="ignore", invalid="ignore"):  # said in words below
+            sums = self.engine.fold(self.rows, task)
+        self.passes += self.share
+        if np.isnan(sums.loss).any():
+            raise RunError(
+                "the objective is not a number at this point: some margin overflowed. "
+                "Standardise the columns, or use a smaller --rate."
+            )
+        return sums
+
+    def _padded(self, theta: np.ndarray) -> np.ndarray:
+        return theta if self.intercept else np.vstack([theta, np.zeros((1, theta.shape[1]))])
+
+    def _hessian(self, data: np.ndarray, border: np.ndarray) -> np.ndarray:
+        k, p, d = len(data), self.rows.p, self.d
+        full = np.empty((k, d, d))
+        full[:, :p, :p] = data
+        full[:, range(p), range(p)] += self.penalty.l2
+        if self.intercept:
+            full[:, p, :] = full[:, :, p] = border.T
+        return full

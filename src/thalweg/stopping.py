@@ -1,0 +1,76 @@
+"""When a run ends, and why: the rules, and `Outcome`, whose values are sentences."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Outcome(Enum):
+    """How a run ended; the value is the sentence users read."""
+
+    CERTIFIED = "Reached the optimum: the certified gap is within the tolerance."
+    SMALL_GRADIENT = "Reached a stationary point: the gradient norm is below its tolerance."
+    HOLDOUT_ROSE = "Stopped early: the held-out loss stopped falling; the best point on the held-out rows was kept."
+    EPOCHS_SPENT = "Stopped before the tolerance: all epochs are spent; allow more --epochs, or try --method auto."
+    DIVERGING = "Diverging: the learning rate is too large for these rows."
+    STALLED = "Stopped at the limits of float64: no step lowers the objective any further."
+    SEPARATED = "Perfectly separated: a line classifies every row, so without a penalty no finite optimum exists; set l2 > 0."
+    INTERRUPTED = "Interrupted: the best point so far was kept."
+
+    @property
+    def converged(self) -> bool:
+        """Whether the run did what it was asked: a finished descent, or the early stop that was wished for."""
+        return self in (Outcome.CERTIFIED, Outcome.SMALL_GRADIENT, Outcome.HOLDOUT_ROSE, Outcome.STALLED)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The tolerances of a run.
+
+    tol            relative certified gap: P - P* ≤ tol·P
+    gradient_tol   ‖∇P‖₂ below which a run ends; None leaves it to the certificate where there is one
+    epochs         most steps
+    patience       held-out evaluations without improvement before stopping; None for never
+    """
+
+    tol: float = 1e-6
+    gradient_tol: float | None = None
+    epochs: int = 100
+    patience: int | None = None
+
+
+@dataclass
+class HoldoutWatch:
+    """Counts held-out evaluations since the best one."""
+
+    patience: int | None
+    best: float = float("inf")
+    since: int = field(default=0)
+
+    def improved(self, loss: float) -> bool:
+        """Take note of a loss; whether it is the best so far."""
+        if loss < self.best:
+            self.best, self.since = loss, 0
+            return True
+        self.since += 1
+        return False
+
+    @property
+    def lost_patience(self) -> bool:
+        return self.patience is not None and self.since >= self.patience
+
+
+@dataclass
+class DivergenceWatch:
+    """Suspects divergence when P has not been below its best for a while; a rate above 2/L then proves the cause."""
+
+    steps: int = 20
+    best: float = float("inf")
+    since: int = 0
+
+    def suspicious(self, value: float) -> bool:
+        """Take note of P; whether it is time to compare the rate with the largest stable one."""
+        if value < self.best:
+            self.best, self.since = value, 0
+            return False
+        self.since += 1
+        return self.since % self.steps == 0
