@@ -108,7 +108,9 @@ class Objective:
             result = replace(result, step=step, reach=sums.reach, divergence=sums.divergence / S, product=product)
         return result
 
-    def sweep(self, order: np.ndarray, theta: np.ndarray, size: int, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sweep(
+        self, order: np.ndarray, theta: np.ndarray, size: int, rates: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Mini-batches of `size` rows, one after another in that order of row indices, with one rate each.
 
         Returns theta (d, k) after the last update and the mean of all thetas on the way.
@@ -136,7 +138,9 @@ class Objective:
         """P at w = 0 and the best b without offsets: log-loss of the base rate, or log 2 without an intercept."""
         if not self.intercept:
             return float(np.log(2.0))
-        ones = sum(float(block.y.sum() if block.weight is None else block.weight @ block.y) for block in self.rows.blocks())
+        ones = sum(
+            float(block.y.sum() if block.weight is None else block.weight @ block.y) for block in self.rows.blocks()
+        )
         rate = ones / self.total_weight
         return -sum(q * float(np.log(q)) for q in (rate, 1.0 - rate) if q > 0.0)
 

@@ -13,6 +13,7 @@ from thalweg.events import Event, Observer
 from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers import Optimizer
+from thalweg.optimizers.linear import solve_symmetric
 from thalweg.stopping import DivergenceWatch, HoldoutWatch, Outcome, Rules
 
 DEFAULT_GRADIENT_TOL = 1e-8  # for runs without a certificate (l2 = l1 = 0)
@@ -86,6 +87,7 @@ class _Run:
         self.steps = 0
         self.best: tuple[Evaluation, Certificate] | None = None
         self.best_score = np.inf
+        self.latest: tuple[Evaluation, Certificate]
 
     def go(self, theta: np.ndarray) -> Solution:
         state = None
@@ -97,7 +99,7 @@ class _Run:
                 try:
                     state = self.optimizer.step(self.objective, state)
                 except RunError as error:
-                    if state.rate is None and not hasattr(self.optimizer, "rate"):
+                    if self.optimizer.rate is None:
                         raise
                     outcome, extra = Outcome.DIVERGING, str(error)
                     break
@@ -113,13 +115,13 @@ class _Run:
         """Certify the state's point, keep it if it is the best, tell the observers, and say whether the run is over."""
         at: Evaluation = state.at
         certificate = certify(at, self.objective.penalty, self.objective.intercept, state.before)
+        self.latest = (at, certificate)
         value = float(at.value[0])
         loss = self.holdout(at.theta) if self.holdout is not None else None
         judged_by_holdout = loss is not None and self.rules.patience is not None
-        score = loss if judged_by_holdout else value
-        better = self.watch.improved(loss) if loss is not None else value <= self.best_score
-        if self.best is None or (better if judged_by_holdout else value <= self.best_score):
-            self.best, self.best_score = (at, certificate), float(score if score is not None else value)
+        better = self.watch.improved(loss) if loss is not None and judged_by_holdout else value <= self.best_score
+        if self.best is None or better:
+            self.best, self.best_score = (at, certificate), value
         self.tell(kind, state, certificate, loss)
         return self.verdict(state, certificate)
 
@@ -155,33 +157,35 @@ class _Run:
         return float(at.loss[0]) * objective.total_weight < np.log(2.0) * smallest
 
     def diverging(self, state: Any, value: float) -> bool:
-        if getattr(self.optimizer, "rate", None) is None or state.rate is None:
-            return False  # a rate of the method's own is a stable one
+        if self.optimizer.rate is None or state.rate is None:
+            return False
         return self.divergence.suspicious(value) and state.rate > self.largest_stable_rate()
 
     def largest_stable_rate(self) -> float:
         return 2.0 / self.objective.smoothness
 
-    def tell(self, kind: str, state: Any, certificate: Certificate, loss: float | None, outcome: str | None = None) -> None:
+    def tell(self, kind: str, state: Any, certificate: Certificate, loss: float | None) -> None:
         if not self.observers:
             return
-        event = Event(
+        self.send(self.event(kind, state.at, certificate, rate=state.rate, holdout_loss=loss, state=state))
+
+    def event(self, kind: str, at: Evaluation, certificate: Certificate, **more: Any) -> Event:
+        return Event(
             kind=kind,
             stage=self.clock.stage,
             step=self.steps,
             passes=self.clock.passes + self.objective.passes,
             seconds=time.perf_counter() - self.clock.start,
-            objective=float(state.at.value[0]),
+            objective=float(at.value[0]),
             gradient_norm=certificate.gradient_norm,
             gap=certificate.gap,
-            rate=state.rate,
-            holdout_loss=loss,
             tol=self.rules.tol,
             limit=self.rules.epochs,
-            theta=state.at.theta,
-            state=state,
-            outcome=outcome,
+            theta=at.theta,
+            **more,
         )
+
+    def send(self, event: Event) -> None:
         for observer in self.observers:
             observer(event)
 
@@ -189,24 +193,22 @@ class _Run:
         assert self.best is not None
         at, certificate = self.best
         if outcome is Outcome.CERTIFIED:  # the point that was certified, though P's rounding may rank another first
-            at = state.at
-            certificate = certify(at, self.objective.penalty, self.objective.intercept, state.before)
+            at, certificate = self.latest
         sentence = outcome.value
         if outcome is Outcome.DIVERGING:
-            sentence += f" The largest stable rate is {self.largest_stable_rate():.3g}; the run used {state.rate or self.optimizer.rate:.3g}."  # type: ignore[attr-defined]
+            used = self.optimizer.rate or 0.0
+            sentence += f" The largest stable rate is {self.largest_stable_rate():.3g}; the run used {used:.3g}."
         if extra:
             sentence += f" ({extra})"
         if certificate.gap is None:
             certificate = self.with_decrement(at, certificate)
-        self.tell("end", replace(state, at=at) if state is not None else state, certificate, None, sentence)
+        self.send(self.event("end", at, certificate, state=state, outcome=sentence))
         return Solution(at.theta, at, certificate, outcome, sentence, self.steps, state)
 
     def with_decrement(self, at: Evaluation, certificate: Certificate) -> Certificate:
         """Where no bound exists, the Newton decrement, as long as its Hessian is affordable."""
         if self.objective.d == 0 or self.objective.d > 1000:
             return certificate
-        from thalweg.optimizers.newton import solve_symmetric
-
         hessian = self.objective.evaluate(at.theta, Want.HESSIAN).hessian
         assert hessian is not None and at.gradient is not None
         square = float(np.vdot(at.gradient, solve_symmetric(hessian[0], at.gradient)))

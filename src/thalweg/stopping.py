@@ -13,7 +13,9 @@ class Outcome(Enum):
     EPOCHS_SPENT = "Stopped before the tolerance: all epochs are spent; allow more --epochs, or try --method auto."
     DIVERGING = "Diverging: the learning rate is too large for these rows."
     STALLED = "Stopped at the limits of float64: no step lowers the objective any further."
-    SEPARATED = "Perfectly separated: a line classifies every row, so without a penalty no finite optimum exists; set l2 > 0."
+    SEPARATED = (
+        "Perfectly separated: some weights classify every row, so without a penalty no optimum exists; set l2 > 0."
+    )
     INTERRUPTED = "Interrupted: the best point so far was kept."
 
     @property

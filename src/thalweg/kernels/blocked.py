@@ -8,7 +8,7 @@ NumPy hands to BLAS as a symmetric product, half the work of a general one.
 import numpy as np
 
 from thalweg.kernels.sums import Sums, Updates, Want
-from thalweg.kernels.vectorized import Vectorized, divergence
+from thalweg.kernels.vectorized import Vectorized
 from thalweg.rows.block import Block
 
 _TILE_CELLS = 1 << 17  # 1 MiB of float64, found by timing passes at 0.1 to 8 MiB; flat from 0.5 to 2 MiB
@@ -38,62 +38,93 @@ def _add_tile(
     y = block.y[rows, None]
     s = None if block.weight is None else block.weight[rows, None]
     k = theta.shape[1]
-    both = theta if step is None else np.hstack([theta, step])
-    margins = X @ both[:-1] + both[-1]
-    z = margins[:, :k]
+    z = _times(X, theta[:-1])
+    z += theta[-1]
     if block.offset is not None:
         z += block.offset[rows, None]
 
     e = np.exp(-np.abs(z))
-    # log(1 + e) for e in (0, 1] needs no log1p: the rounding of 1 + e costs 1e-16 absolute, as the sum itself does;
     # max(z, 0) - yz goes first, since for hard labels it is exact
     loss = np.maximum(z, 0.0)
     loss -= y * z
-    loss += np.log(1.0 + e)
+    loss += np.log1p(e)
     total.loss += _weighted_sum(loss, s)
-    if total.gradient is None:
-        if step is not None:
-            _add_step(total, X, z, margins[:, k:], s)
+    if total.gradient is None and step is None:
         return
 
     small = 1.0 / (1.0 + e)  # the larger of σ(z), σ(-z)
-    r = np.where(z >= 0, small, e * small)
+    positive = z >= 0
+    r = np.where(positive, small, e * small)
     r -= y
     if s is not None:
         r *= s
-    columns = r
-    h = None
+    if total.gradient is not None:
+        total.gradient[:-1] += _times(X.T, r)
+        total.gradient[-1] += r.sum(axis=0)
+    if total.border is None and step is None:
+        return
+    h = e * small
+    h *= small
+    if step is not None:
+        d = _times(X, step[:-1])
+        d += step[-1]
+        _add_step(total, X, z, e * small, h, d, s)
     if total.border is not None:
-        h = e * small
-        h *= small
         if s is not None:
             h *= s
-        columns = np.hstack([r, h])
-    products = X.T @ columns
-    total.gradient[:-1] += products[:, :k]
-    total.gradient[-1] += r.sum(axis=0)
-    if total.border is not None and h is not None:
-        total.border[:-1] += products[:, k:]
+        total.border[:-1] += _times(X.T, h)
         total.border[-1] += h.sum(axis=0)
         if total.hessian is not None and scratch is not None:
             for j in range(k):
                 T = scratch[: len(X)]
                 np.multiply(X, np.sqrt(h[:, j, None]), out=T)
                 total.hessian[j] += T.T @ T
-    if step is not None:
-        _add_step(total, X, z, margins[:, k:], s)
 
 
-def _add_step(total: Sums, X: np.ndarray, z: np.ndarray, d: np.ndarray, s: np.ndarray | None) -> None:
+def _times(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """A @ B. For few columns BLAS's matrix-vector product, once each, takes less time than its matrix product."""
+    if B.shape[1] == 1:
+        return (A @ B[:, 0])[:, None]
+    return A @ B
+
+
+def _add_step(
+    total: Sums,
+    X: np.ndarray,
+    z: np.ndarray,
+    small: np.ndarray,
+    h: np.ndarray,
+    d: np.ndarray,
+    s: np.ndarray | None,
+) -> None:
+    """Add reach, divergence and product.
+
+    As `formulas.divergence`, with what the pass already has at the new margins: `small` the lesser of σ(z), σ(-z) and
+    h their product.
+    """
     assert total.reach is not None and total.divergence is not None and total.product is not None
-    np.maximum(total.reach, np.abs(d).max(axis=0, initial=0.0), out=total.reach)
+    reach = np.abs(d).max(axis=0, initial=0.0)
+    np.maximum(total.reach, reach, out=total.reach)
     old = z - d
-    total.divergence += _weighted_sum(divergence(old, d), s)
     e = np.exp(-np.abs(old))
-    hd = e / ((1.0 + e) * (1.0 + e)) * d
+    rest = 1.0 / (1.0 + e)
+    p = e * rest  # the lesser of σ(old), σ(-old), on whose side all that follows is taken
+    h_old = p * rest
+    hd = h_old * d
+    flipped = old >= 0
+    r = np.where((z >= 0) == flipped, small, 1.0 - small)  # new margin on the old one's side: still the lesser
+    q = p + np.where(flipped, -hd, hd)
+    gap = q - r
+    gap *= gap
+    floor = np.minimum(h, q * (1.0 - q))
+    np.maximum(floor, 5e-324, out=floor)
+    gap /= floor
+    gap *= 0.5
     if s is not None:
+        gap *= s
         hd *= s
-    total.product[:-1] += X.T @ hd
+    total.divergence += np.where(reach <= 1.0, gap.sum(axis=0), np.inf)
+    total.product[:-1] += _times(X.T, hd)
     total.product[-1] += hd.sum(axis=0)
 
 

@@ -32,7 +32,7 @@ OPTIMIZERS: dict[str, Method] = {
     "sgd": Method(_stochastic, 10, "stochastic: one row at a time", _BATCHES - {"batch_size"}, schedule="cosine"),
     "nesterov": Method(_nesterov, 10_000, "accelerated gradient descent", _RATES),
     "lbfgs": Method(lambda s: Lbfgs(), 2_000, "limited-memory quasi-Newton"),
-    "newton": Method(lambda s: Newton(), 100, "Newton by Cholesky"),
+    "newton": Method(lambda s: Newton(tol=s.tol), 100, "Newton by Cholesky"),
 }
 
 __all__ = [

@@ -1,86 +1,106 @@
-"""Newton's method by Cholesky, keeping a Hessian as long as it still serves: a pass with one costs more than without.
+"""Newton's method by Cholesky, certified by the step it ends with; a Hessian from elsewhere may serve the first steps.
 
-With H the Hessian of a nearby point (an earlier step's, or a sample's), a step still shrinks the gap by about the
-square of H's relative error. A new Hessian is made when a step shrank it less than tenfold. The last steps tell the
-kernel the Δ they took, which is what certificate C3 needs; with Δ_b solved from the true border, C3 holds for any H.
+A pass that also forms the Hessian costs more than one that does not, so each pass asks only for what the next step
+needs. From a point with gap e, an exact Newton step leaves about 3/2·e²/mean(h), and certificate C3 proves it: so the
+last pass needs no Hessian, and the one before it does. A borrowed Hessian (a sample's) shrinks the gap by a constant
+factor instead, and serves while the point is too far off for an exact step to be the last.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
+from thalweg.optimizers.linear import solve_symmetric
 from thalweg.optimizers.linesearch import backtrack
 
-_POOR = 0.1  # a step that leaves more than this share of the predicted gap asks for a fresh Hessian
-_NEAR = 3e-2  # relative predicted gap from which a full step may end the run: C3's sums are worth their cost
+_BORROWED = 0.02  # what a sample's Hessian leaves of the gap, before a step has shown it
+_POOR = 0.1  # what a borrowed Hessian may leave at most; above, the rows' own is made
+_NEAR = 3e-2  # predicted gap as a share of P from which C3's condition max |δ| ≤ 1 is worth trying
 
 
 @dataclass(frozen=True)
 class NewtonState:
-    """`metric` is the (d, d) Hessian steps are solved with; `predicted` half the squared Newton decrement at `at`."""
+    """`metric` is the (d, d) Hessian of the next step; `predicted` half the squared Newton decrement under it."""
 
     at: Evaluation
     metric: np.ndarray
     predicted: float
     before: Evaluation | None = None
     rate: float | None = None
+    contraction: float = _BORROWED
     stuck: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether the metric is the Hessian of this very point."""
+        return self.at.hessian is not None
 
 
 @dataclass(frozen=True)
 class Newton:
-    """metric: a (d, d) Hessian to begin with, from a sample of the rows, say; None to make one in the first pass."""
+    """tol: relative gap aimed at, which decides where a Hessian pays.
 
+    metric    a (d, d) Hessian to begin with, from a sample of the rows; None to make one in the first pass
+    expected  gap expected at the starting point, which goes with `metric`
+    """
+
+    tol: float = 1e-6
     metric: np.ndarray | None = None
+    expected: float = np.inf
     name: str = "newton"
     smooth_only: bool = True
+    rate: None = None
 
     def init(self, objective: Objective, theta: np.ndarray) -> NewtonState:
-        at = objective.evaluate(theta, Want.HESSIAN if self.metric is None else Want.BORDER)
-        metric = at.hessian[0] if at.hessian is not None else self.metric
-        assert metric is not None
-        return NewtonState(at, metric, _predicted(at, metric))
+        # P = 0.5 and mean(h) = 0.1 stand for what the first pass will show
+        borrowed = self.metric is not None and not self._last_from(self.expected, 0.5, 0.1)
+        at = objective.evaluate(theta, Want.BORDER if borrowed else Want.HESSIAN)
+        if self.metric is not None and theta.any() and at.value[0] > objective.null_value():
+            at = objective.evaluate(np.zeros_like(theta), Want.HESSIAN)  # the sample misled: worse than the base rate
+        return _state(at, self.metric)
 
     def step(self, objective: Objective, state: NewtonState) -> NewtonState:
-        near = state.predicted <= _NEAR * float(state.at.value[0])
-        direction = _direction(state.at, state.metric, objective.intercept)
-        want = Want.BORDER if near else Want.HESSIAN
-        found = backtrack(objective, state.at, direction, want, with_step=near)
+        at = state.at
+        value, h = float(at.value[0]), _mean_curvature(at)
+        direction = _direction(at, state.metric, objective.intercept)
+        after = 1.5 * state.predicted**2 / h if state.exact else state.contraction * state.predicted
+        done = state.exact and self._last_from(state.predicted, value, h)
+        keep = not state.exact and state.contraction <= _POOR and not self._last_from(after, value, h)
+        near = state.predicted <= _NEAR * value
+        want = Want.BORDER if done or keep else Want.HESSIAN
+        found = backtrack(objective, at, direction, want, with_step=near and state.exact)
         if found is None:
-            fresh = objective.evaluate(state.at.theta, Want.HESSIAN)
-            assert fresh.hessian is not None
-            exact = np.array_equal(fresh.hessian[0], state.metric)
-            return NewtonState(fresh, fresh.hessian[0], _predicted(fresh, fresh.hessian[0]), rate=0.0, stuck=exact)
+            return self._without_progress(objective, state)
         new, rate = found
-        metric = new.hessian[0] if new.hessian is not None else state.metric
-        predicted = _predicted(new, metric)
-        if near and predicted > _POOR * state.predicted:
-            fresh = objective.evaluate(new.theta, Want.HESSIAN)
-            assert fresh.hessian is not None
-            metric = fresh.hessian[0]
-            predicted = _predicted(new, metric)
-        return NewtonState(new, metric, predicted, before=state.at, rate=rate)
+        result = _state(new, state.metric, before=at, rate=rate)
+        left = result.predicted / state.predicted if state.predicted > 0.0 else 0.0
+        return NewtonState(result.at, result.metric, result.predicted, at, rate, contraction=left)
+
+    def _last_from(self, gap: float, value: float, h: float) -> bool:
+        """Whether an exact step from a point with that gap can be expected to certify the tolerance."""
+        return 3.0 * gap**2 / h <= self.tol * value  # twice the expectation, to be surer
+
+    def _without_progress(self, objective: Objective, state: NewtonState) -> NewtonState:
+        """No decrease along the direction: try the point's own Hessian, and with that one give up."""
+        if state.exact:
+            return NewtonState(state.at, state.metric, state.predicted, state.before, 0.0, stuck=True)
+        return _state(objective.evaluate(state.at.theta, Want.HESSIAN), state.metric, rate=0.0)
 
 
-def solve_symmetric(H: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """H⁻¹v for a positive definite H; where H is singular to rounding, the least-squares solution."""
-    scale = np.sqrt(np.maximum(np.diag(H), 1e-300))[:, None]
-    try:
-        return np.asarray(cho_solve(cho_factor(H / scale / scale.T), v / scale) / scale)
-    except LinAlgError:
-        values, vectors = eigh(H / scale / scale.T)
-        kept = values > 1e-12 * max(float(values[-1]), 1e-300)
-        inverse = np.where(kept, 1.0 / np.where(kept, values, 1.0), 0.0)
-        return np.asarray(vectors @ (inverse[:, None] * (vectors.T @ (v / scale))) / scale)
+def _state(
+    at: Evaluation, metric: np.ndarray | None, before: Evaluation | None = None, rate: float | None = None
+) -> NewtonState:
+    metric = at.hessian[0] if at.hessian is not None else metric
+    assert metric is not None and at.gradient is not None
+    decrement = float(np.vdot(at.gradient, solve_symmetric(metric, at.gradient)))
+    return NewtonState(at, metric, 0.5 * max(decrement, 0.0), before, rate)
 
 
 def _direction(at: Evaluation, metric: np.ndarray, intercept: bool) -> np.ndarray:
+    """-H⁻¹∇P, with the intercept's part from the point's own border: C3 asks that, whatever the metric."""
     assert at.gradient is not None and at.border is not None
-    if at.gradient.size == 0:
-        return -at.gradient
     direction = -solve_symmetric(metric, at.gradient)
     p = len(at.border) - 1
     if intercept and at.border[p, 0] > 0.0:
@@ -88,8 +108,6 @@ def _direction(at: Evaluation, metric: np.ndarray, intercept: bool) -> np.ndarra
     return direction
 
 
-def _predicted(at: Evaluation, metric: np.ndarray) -> float:
-    assert at.gradient is not None
-    if at.gradient.size == 0:
-        return 0.0
-    return 0.5 * max(float(np.vdot(at.gradient, solve_symmetric(metric, at.gradient))), 0.0)
+def _mean_curvature(at: Evaluation) -> float:
+    assert at.border is not None
+    return max(float(at.border[-1, 0]), 1e-300)

@@ -1,4 +1,4 @@
-"""What an optimizer is: two functions, `init` and `step`, over a state; the loop, the clock and the rules are `solve`'s."""
+"""What an optimizer is: `init` and `step` over a state; the loop, the clock and the rules belong to `solve`."""
 
 from typing import Any, Protocol
 
@@ -32,14 +32,22 @@ class State(Protocol):
 
 
 class Optimizer(Protocol):
-    """k = 1 model at a time: theta is (d, 1).
+    """k = 1 model at a time: theta is (d, 1)."""
 
-    name        as on the command line
-    smooth_only whether an l1 penalty is beyond it
-    """
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+        ...
 
-    name: str
-    smooth_only: bool
+    @property
+    def smooth_only(self) -> bool:
+        """Whether an l1 penalty is beyond it."""
+        ...
+
+    @property
+    def rate(self) -> float | None:
+        """The learning rate somebody chose; None where the method finds its own, which never diverges."""
+        ...
 
     def init(self, objective: Objective, theta: np.ndarray) -> Any: ...
 

@@ -8,7 +8,7 @@ from thalweg.optimizers.optimizer import Optimizer
 
 @dataclass(frozen=True)
 class Settings:
-    """rate None: the method's own; batch_size, average and seed serve the stochastic methods only."""
+    """rate None: the method's own; batch_size, average and seed serve the stochastic methods only; tol is the aim."""
 
     rate: float | None = None
     schedule: str = "constant"
@@ -16,6 +16,7 @@ class Settings:
     batch_size: int = 1
     average: bool = False
     seed: int = 0
+    tol: float = 1e-6
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Penalties on the weights, never on the intercept. `PENALTIES` is the list: a new one is one file and one line here."""
+"""Penalties on the weights, never the intercept. `PENALTIES` is the list: a new one is one file and one line here."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from thalweg.penalties.penalty import Penalty
 PENALTIES: dict[str, Callable[[float, float], Penalty]] = {
     "l2": lambda l2, l1: L2(l2),
     "l1": lambda l2, l1: L1(l1),
-    "elastic net": ElasticNet,
+    "elastic net": lambda l2, l1: ElasticNet(l2, l1),
 }
 
 __all__ = ["L1", "L2", "PENALTIES", "ElasticNet", "Penalty", "penalty"]

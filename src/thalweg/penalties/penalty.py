@@ -8,8 +8,11 @@ import numpy as np
 class Penalty(Protocol):
     """l2/2·‖w‖² + l1·‖w‖₁ on weights w of shape (p, k), k models at once; strengths are per mean of the losses."""
 
-    l2: float
-    l1: float
+    @property
+    def l2(self) -> float: ...
+
+    @property
+    def l1(self) -> float: ...
 
     def value(self, w: np.ndarray) -> np.ndarray:
         """The penalty of each model, (k,)."""

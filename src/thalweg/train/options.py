@@ -1,0 +1,107 @@
+"""The options of a fit, checked once: what a combination cannot do is refused here, in a sentence."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from thalweg.errors import UsageError
+from thalweg.kernels import kernel
+from thalweg.optimizers import OPTIMIZERS, Settings
+from thalweg.schedules import schedule
+
+_AT_LEAST_ONE = ("epochs", "batch_size", "patience", "threads")
+_POSITIVE = ("rate", "gradient_tol")
+_SPELLING = {"holdout": "--holdout", "l2": "--l2"}
+
+
+def flag(name: str) -> str:
+    """An option as the command line spells it."""
+    return "--" + name.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to fit, apart from the rows; None leaves a choice to the method.
+
+    method        "auto", or one of `OPTIMIZERS`
+    l2, l1        per-mean strengths; l2 None means 1/S
+    tol           relative certified gap to reach
+    gradient_tol  gradient norm to stop at; None: only where there is no certificate
+    standardize   centre and scale the columns; penalties act on the result
+    class_weight  None, "balanced", or a weight for each label
+    holdout       share of the rows held out, or None (held-out rows of their own come beside the options)
+    """
+
+    method: str = "auto"
+    l2: float | None = None
+    l1: float = 0.0
+    tol: float = 1e-6
+    gradient_tol: float | None = None
+    intercept: bool = True
+    standardize: bool = True
+    class_weight: str | Mapping[Any, float] | None = None
+    holdout: float | None = None
+    patience: int | None = None
+    rate: float | None = None
+    schedule: str | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    average: bool = False
+    seed: int = 0
+    threads: int | None = None
+    kernel: str = "blocked"
+
+    def __post_init__(self) -> None:
+        for name in _AT_LEAST_ONE:
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+                raise UsageError(f"{flag(name)} is {value!r}, but must be a whole number of at least 1.")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value > 0):
+                raise UsageError(f"{flag(name)} is {value!r}, but must be a positive number.")
+        for name in ("l2", "l1", "tol"):
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value >= 0):
+                raise UsageError(f"{flag(name)} is {value!r}, but must be a number of at least 0.")
+        if self.seed < 0:
+            raise UsageError(f"--seed is {self.seed!r}, but must be a whole number of at least 0.")
+        if self.holdout is not None and not 0.0 < self.holdout < 1.0:
+            raise UsageError(f"--holdout is {self.holdout!r}, but a share must lie between 0 and 1; or give a file.")
+        if isinstance(self.class_weight, str) and self.class_weight != "balanced":
+            raise UsageError(f"--class-weight is {self.class_weight!r}; the only word it knows is balanced.")
+        kernel(self.kernel)
+        if self.schedule is not None:
+            schedule(self.schedule)
+        self._check_method()
+
+    def _check_method(self) -> None:
+        if self.method != "auto" and self.method not in OPTIMIZERS:
+            raise UsageError(f"--method {self.method!r} is not known; choose one of auto, {', '.join(OPTIMIZERS)}.")
+        given = {
+            "rate": self.rate is not None,
+            "schedule": self.schedule is not None,
+            "batch_size": self.batch_size is not None,
+            "average": self.average,
+        }
+        for option, is_given in given.items():
+            takers = [name for name, method in OPTIMIZERS.items() if option in method.options]
+            if is_given and self.method not in takers:
+                raise UsageError(
+                    f"{flag(option)} has no meaning for --method {self.method}; "
+                    f"it goes with --method {' or '.join(takers)}."
+                )
+        if self.l1 > 0.0 and self.method != "auto" and OPTIMIZERS[self.method].make(Settings()).smooth_only:
+            able = [name for name, method in OPTIMIZERS.items() if not method.make(Settings()).smooth_only]
+            raise UsageError(
+                f"--method {self.method} needs a smooth objective and cannot take --l1 {self.l1:g}; "
+                f"use --method {' or '.join(able)}, or auto."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; labels of a class_weight become text."""
+        values = asdict(self)
+        if isinstance(self.class_weight, Mapping):
+            values["class_weight"] = {str(label): float(weight) for label, weight in self.class_weight.items()}
+        return values

@@ -1,0 +1,128 @@
+"""From rows of numbers to a solution: the stages of the plan, one after another. Every face's fit ends here."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.certificate import certify
+from thalweg.engines import Threads
+from thalweg.errors import DataError, RunError
+from thalweg.events import Observer
+from thalweg.kernels import Want, kernel
+from thalweg.objective import Objective
+from thalweg.optimizers import Newton
+from thalweg.penalties import penalty
+from thalweg.rows import DenseRows
+from thalweg.solve import Clock, Solution, solve
+from thalweg.stopping import Outcome
+from thalweg.train.options import Options
+from thalweg.train.plan import choose, sample, stages, start
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of it: the solution, and what it took.
+
+    solution  where the last stage ended; theta on the scale the rows were given in
+    method    that ran
+    l2        the strength used
+    passes    over the full rows, samples counted by their share
+    seconds   wall clock
+    """
+
+    solution: Solution
+    method: str
+    l2: float
+    passes: float
+    seconds: float
+
+
+def run(
+    rows: DenseRows,
+    options: Options,
+    observers: Sequence[Observer] = (),
+    holdout: DenseRows | None = None,
+) -> Run:
+    """Minimise P on the rows.
+
+    Raises DataError where X holds NaN or infinity, naming row and column: looked for only when P says so, since a
+    search costs a pass.
+    """
+    l2 = 1.0 / rows.total_weight if options.l2 is None else options.l2
+    method = choose(options, rows.n, rows.p)
+    clock = Clock(time.perf_counter())
+    engine = Threads(options.threads)
+    try:
+        with engine.running():
+            solution = _stages(rows, options, method, l2, observers, holdout, clock, engine)
+    except RunError:
+        refuse_non_finite(rows)
+        raise
+    if solution.outcome is Outcome.DIVERGING:
+        refuse_non_finite(rows)
+    return Run(solution, method, l2, clock.passes, time.perf_counter() - clock.start)
+
+
+def _stages(
+    rows: DenseRows,
+    options: Options,
+    method: str,
+    l2: float,
+    observers: Sequence[Observer],
+    holdout: DenseRows | None,
+    clock: Clock,
+    engine: Threads,
+) -> Solution:
+    theta = start(rows.p, options.intercept)
+    warm: dict[str, Any] = {}
+    plan = stages(options, method, rows.n, rows.p)
+    for stage in plan:
+        part = sample(rows, stage.stride)
+        if part.total_weight <= 0.0:
+            continue
+        objective = Objective(
+            part, kernel(options.kernel), engine, penalty(l2, options.l1), options.intercept, part.n / rows.n
+        )
+        optimizer = replace(stage.optimizer, **warm) if isinstance(stage.optimizer, Newton) else stage.optimizer
+        last = stage is plan[-1]
+        loss = held_out_loss(holdout, options, engine) if holdout is not None and last else None
+        clock.stage = stage.name
+        solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
+        clock.passes += objective.passes
+        if solution.outcome is Outcome.INTERRUPTED and not last:
+            return _at_all_rows(rows, solution, options, l2, engine)
+        theta = solution.theta
+        if not last:  # the gap a sample's optimum has on all rows is about d/(2·rows of the sample)
+            warm = {"metric": solution.state.metric, "expected": objective.d / (2.0 * part.n)}
+    return solution
+
+
+def _at_all_rows(rows: DenseRows, solution: Solution, options: Options, l2: float, engine: Threads) -> Solution:
+    """An interrupted sample stage, judged on all rows: one pass, so that the model tells the truth about itself."""
+    objective = Objective(rows, kernel(options.kernel), engine, penalty(l2, options.l1), options.intercept)
+    at = objective.evaluate(solution.theta, Want.BORDER)
+    return replace(solution, at=at, certificate=certify(at, objective.penalty, options.intercept))
+
+
+def held_out_loss(rows: DenseRows, options: Options, engine: Threads) -> Callable[[np.ndarray], float]:
+    """theta (d, 1) -> mean log-loss on the held-out rows."""
+    objective = Objective(rows, kernel(options.kernel), engine, penalty(0.0, 0.0), options.intercept)
+    return lambda theta: float(objective.evaluate(theta, Want.LOSS).loss[0])
+
+
+def refuse_non_finite(rows: DenseRows) -> None:
+    """Raise DataError for the first NaN or infinity in X."""
+    first = 0
+    for block in rows.blocks():
+        bad = ~np.isfinite(np.asarray(block.X, dtype=np.float64))
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            value = float(block.X[row, column])
+            raise DataError(
+                f"X holds {value} in row {first + row}, column {column}: NaN or infinity is no number to learn from. "
+                "Fill or drop it; thalweg.fit on a data frame fills holes with the mean and an indicator column."
+            )
+        first += len(block.y)
