@@ -1,1 +1,62 @@
-"""thalweg."""
+"""thalweg: logistic regression by gradient descent, with a proof of how close to the optimum it ends.
+
+    model = thalweg.fit("train.csv", target="default")
+    model.certificate.relative_gap
+
+Nothing heavy is imported until it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from thalweg.certificate import Certificate
+    from thalweg.errors import DataError, ModelFileError, RunError, ThalwegError, UsageError
+    from thalweg.estimator import LogisticRegression
+    from thalweg.events import Event
+    from thalweg.model import Model
+    from thalweg.model_file import load
+    from thalweg.stopping import Outcome
+    from thalweg.train import fit
+
+_HOME = {
+    "Certificate": "thalweg.certificate",
+    "DataError": "thalweg.errors",
+    "Event": "thalweg.events",
+    "LogisticRegression": "thalweg.estimator",
+    "Model": "thalweg.model",
+    "ModelFileError": "thalweg.errors",
+    "Outcome": "thalweg.stopping",
+    "RunError": "thalweg.errors",
+    "ThalwegError": "thalweg.errors",
+    "UsageError": "thalweg.errors",
+    "fit": "thalweg.train",
+    "load": "thalweg.model_file",
+}
+
+__all__ = [
+    "Certificate",
+    "DataError",
+    "Event",
+    "LogisticRegression",
+    "Model",
+    "ModelFileError",
+    "Outcome",
+    "RunError",
+    "ThalwegError",
+    "UsageError",
+    "fit",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'thalweg' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -12,7 +12,6 @@ from thalweg.schedules import schedule
 
 _AT_LEAST_ONE = ("epochs", "batch_size", "patience", "threads")
 _POSITIVE = ("rate", "gradient_tol")
-_SPELLING = {"holdout": "--holdout", "l2": "--l2"}
 
 
 def flag(name: str) -> str:
@@ -75,6 +74,11 @@ class Options:
         if self.schedule is not None:
             schedule(self.schedule)
         self._check_method()
+
+    def check_patience(self, held_out: bool) -> None:
+        """Refuse patience where there are no held-out rows to lose it over."""
+        if self.patience is not None and not held_out:
+            raise UsageError("--patience watches the held-out loss, so it needs --holdout, a share or a file.")
 
     def _check_method(self) -> None:
         if self.method != "auto" and self.method not in OPTIMIZERS:

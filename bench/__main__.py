@@ -1,0 +1,21 @@
+"""Run the benchmarks named on the command line, or all of them, and print one table each."""
+
+import argparse
+
+from bench import dense, small, startup
+
+SUITES = {"dense": dense.run, "small": small.run, "startup": startup.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("suites", nargs="*", choices=[[], *SUITES], help="which to run; all by default")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the dense table (default 1,000,000)")
+    parser.add_argument("--repeats", type=int, default=5, help="paired runs of the fast contestants (default 5)")
+    options = parser.parse_args()
+    for name in options.suites or SUITES:
+        SUITES[name](options)
+
+
+if __name__ == "__main__":
+    main()

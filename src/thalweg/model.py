@@ -1,0 +1,176 @@
+"""The fitted model: frozen, complete, and able to judge new rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from thalweg.certificate import Certificate
+from thalweg.errors import DataError
+from thalweg.metrics import Report, evaluate
+from thalweg.readers import Table, open_table
+from thalweg.recipe import Recipe, read_offset, read_weights
+from thalweg.stopping import Outcome
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """A logistic regression, its proof and its provenance.
+
+    recipe                  how raw columns become the matrix; `recipe.terms` names its p columns
+    classes                 (negative, positive) labels
+    standardized_coef       (p,) weights of the centred and scaled columns, the scale penalties act on
+    standardized_intercept  intercept on that scale
+    objective               P at the end
+    outcome, sentence       why the run ended; the sentence adds the particulars
+    certificate             how far P can be from its minimum
+    method                  that ran
+    steps, passes, seconds  what it took; passes over all rows, samples counted by their share
+    rows, columns           n and p of the training matrix
+    history                 one mapping a step: stage, step, passes, seconds, objective, gradient_norm, gap, rate, holdout_loss
+    holdout                 quality on the held-out rows, or None
+    options, data, versions what it was fitted with, on, and by
+    """
+
+    recipe: Recipe
+    classes: tuple[Label, Label]
+    standardized_coef: np.ndarray
+    standardized_intercept: float
+    objective: float
+    outcome: Outcome
+    sentence: str
+    certificate: Certificate
+    method: str
+    steps: int
+    passes: float
+    seconds: float
+    rows: int
+    history: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
+    holdout: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    versions: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def columns(self) -> int:
+        """p, the columns of the matrix."""
+        return len(self.recipe.terms)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """(p,) names of the matrix's columns."""
+        return tuple(term.name for term in self.recipe.terms)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the recipe found worth saying about the columns."""
+        return self.recipe.notes
+
+    @property
+    def coef(self) -> np.ndarray:
+        """(p,) weights in the raw columns' units: log-odds per unit."""
+        return self.standardized_coef / np.array([term.scale for term in self.recipe.terms])
+
+    @property
+    def intercept(self) -> float:
+        """Log-odds where every raw column of the matrix is 0."""
+        return float(self.standardized_intercept - self.coef @ np.array([term.mean for term in self.recipe.terms]))
+
+    def decision_function(self, rows: Any, **reading: Any) -> np.ndarray:
+        """(n,) margins z of the rows.
+
+        rows     as for `thalweg.fit`, without need of the target; or an (n, p) array, for a model fitted on arrays
+        reading  as for `thalweg.fit`: header, format, database, connection, missing, and offset for arrays
+
+        Raises DataError where the rows do not fit the recipe.
+        """
+        if is_array(rows):
+            return self._margins_of_array(rows, **reading)
+        return self._margins(open_table(rows, **reading))
+
+    def predict_proba(self, rows: Any, **reading: Any) -> np.ndarray:
+        """(n, 2) probabilities of the negative and the positive class."""
+        z = self.decision_function(rows, **reading)
+        return probabilities(z)
+
+    def predict(self, rows: Any, threshold: float = 0.5, **reading: Any) -> np.ndarray:
+        """(n,) labels: the positive one where its probability exceeds the threshold."""
+        positive = self.predict_proba(rows, **reading)[:, 1] > threshold
+        return np.array(self.classes)[positive.astype(int)]
+
+    def evaluate(
+        self, rows: Any, target: str | None = None, *, weights: Any = None, threshold: float = 0.5, **reading: Any
+    ) -> Report:
+        """Quality on labelled rows: log-loss, Brier score, AUC, accuracy, confusion, calibration.
+
+        rows     as for `thalweg.fit`: a table with its target, or (X, y)
+        target   the column; None for the one the model was fitted on
+        weights  a column, or an (n,) array for (X, y)
+        """
+        if isinstance(rows, tuple):
+            X, y = rows
+            z = self._margins_of_array(X, **reading)
+            coded = self._coded(y, len(z))
+            weight = None if weights is None else np.asarray(weights, dtype=np.float64)
+        else:
+            table = open_table(rows, **reading)
+            z = self._margins(table)
+            coded = self.recipe.encode_target(table, column=target)
+            column = weights if weights is not None else self.recipe.weights
+            weight = None if column is None or column not in table.columns else read_weights(table, column)
+        return evaluate(coded, probabilities(z)[:, 1], weight, threshold)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model file, whole or not at all.
+
+        Raises ModelFileError where it cannot be written, naming the cause.
+        """
+        # the file's module needs this one to build a model again, so it cannot be imported above
+        from thalweg.model_file import save
+
+        save(self, path)
+
+    def _margins(self, table: Table) -> np.ndarray:
+        margins = self.recipe.encode(table) @ self.standardized_coef + self.standardized_intercept
+        return margins if self.recipe.offset is None else margins + read_offset(table, self.recipe.offset)
+
+    def _margins_of_array(self, X: Any, offset: Any = None) -> np.ndarray:
+        array = np.asarray(X)
+        if not self.recipe.plain:
+            raise DataError(
+                "this model was fitted on a table with named columns, so it cannot read a bare array; "
+                f"give a path or a data frame with the columns {', '.join(self.recipe.raw_columns)}."
+            )
+        if array.ndim != 2 or array.shape[1] != self.columns:
+            raise DataError(f"X has shape {array.shape}, but this model reads rows of {self.columns} columns.")
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"X holds {array.dtype} values, but this model reads numbers.")
+        margins = array @ self.coef + self.intercept
+        return margins if offset is None else margins + np.asarray(offset, dtype=np.float64)
+
+    def _coded(self, y: Any, n: int) -> np.ndarray:
+        """Labels of an array as 0 and 1."""
+        array = np.asarray(y).reshape(-1)
+        if len(array) != n:
+            raise DataError(f"y has {len(array)} labels, but X has {n} rows.")
+        negative, positive = self.classes
+        unknown = ~((array == negative) | (array == positive))
+        if unknown.any():
+            row = int(np.argmax(unknown))
+            raise DataError(f"y holds {array[row]!r} in row {row}; this model knows {negative!r} and {positive!r}.")
+        return (array == positive).astype(np.float64)
+
+
+def is_array(rows: Any) -> bool:
+    """Whether rows is a bare array rather than a table with named columns."""
+    return isinstance(rows, np.ndarray | list) or hasattr(rows, "toarray")
+
+
+def probabilities(z: np.ndarray) -> np.ndarray:
+    """(n, 2) probabilities of the two classes from margins (n,), each accurate relative to itself."""
+    return np.column_stack([expit(-z), expit(z)])

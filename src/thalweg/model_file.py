@@ -1,0 +1,160 @@
+"""The model file `*.thalweg`: safetensors with JSON in its metadata. Loading reads numbers and text, and runs nothing."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.certificate import Certificate
+from thalweg.errors import ModelFileError
+from thalweg.model import Model
+from thalweg.recipe import Recipe
+from thalweg.stopping import Outcome
+
+SCHEMA = 1
+_FORMAT = "thalweg"
+_HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
+_PLAIN = ("sentence", "method", "steps", "passes", "seconds", "rows", "holdout", "options", "data", "versions")
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write the model to a temporary file beside its place, then rename: the file is whole or as it was before.
+
+    Raises ModelFileError where it cannot be written, naming the cause.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    tensors = _tensors(model)
+    body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    metadata = {"format": _FORMAT, "schema": str(SCHEMA), "model": body, "sha256": _digest(body, tensors)}
+    write_whole(Path(path), to_bytes(tensors, metadata=metadata), "the model")
+
+
+def write_whole(path: Path, content: bytes, what: str) -> None:
+    """Write bytes so that the file is never half there: to a temporary file in the same folder, synced, renamed.
+
+    Raises ModelFileError with the cause in words.
+    """
+    name = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            name = file.name
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except OSError as error:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        raise ModelFileError(f"{path}: {what} could not be written: {error.strerror or error}.") from None
+
+
+def load(path: str | Path) -> Model:
+    """The model in that file.
+
+    Raises ModelFileError where the file is missing, cut short, altered, not a model, or of a newer schema.
+    """
+    path = Path(path)
+    metadata, tensors = _read(path)
+    if metadata.get("format") != _FORMAT or not metadata.get("schema", "").isdigit():
+        raise ModelFileError(f"{path}: this is a safetensors file, but not a thalweg model.")
+    if int(metadata["schema"]) > SCHEMA:
+        raise ModelFileError(
+            f"{path}: the model has schema {metadata['schema']}, but this thalweg reads up to {SCHEMA}; "
+            "update thalweg to read it."
+        )
+    body = metadata.get("model", "")
+    if metadata.get("sha256") != _digest(body, tensors):
+        raise ModelFileError(f"{path}: the content does not match its checksum: the file was altered or damaged.")
+    try:
+        return _model(json.loads(body), tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path}: the model cannot be understood ({type(error).__name__}: {error}).") from None
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    from safetensors import SafetensorError, safe_open
+
+    if path.is_dir():
+        raise ModelFileError(f"{path}: this is a folder, not a model file.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: no such file; thalweg fit -o {path} makes one.") from None
+    except OSError as error:
+        raise ModelFileError(f"{path}: the model could not be read: {error.strerror or error}.") from None
+    except SafetensorError as error:
+        raise ModelFileError(f"{path}: this is not a thalweg model, or the file was cut short ({error}).") from None
+
+
+def _tensors(model: Model) -> dict[str, np.ndarray]:
+    tensors = {
+        "coef": np.ascontiguousarray(model.standardized_coef),
+        "intercept": np.array([model.standardized_intercept]),
+    }
+    for key in _HISTORY:
+        values = [np.nan if row.get(key) is None else row[key] for row in model.history]
+        tensors[f"history.{key}"] = np.array(values, dtype=np.float64)
+    return tensors
+
+
+def _body(model: Model) -> dict[str, Any]:
+    return {
+        **{name: getattr(model, name) for name in _PLAIN},
+        "recipe": model.recipe.to_dict(),
+        "classes": list(model.classes),
+        "objective": model.objective,
+        "outcome": model.outcome.name,
+        "certificate": asdict(model.certificate),
+        "stages": [row.get("stage") for row in model.history],
+    }
+
+
+def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
+    recipe = Recipe.from_dict(body["recipe"])
+    coef = tensors["coef"]
+    if coef.shape != (len(recipe.terms),):
+        raise ValueError(f"{coef.shape} weights for {len(recipe.terms)} columns")
+    history = []
+    for i, stage in enumerate(body["stages"]):
+        row: dict[str, Any] = {"stage": stage}
+        for key in _HISTORY:
+            value = float(tensors[f"history.{key}"][i])
+            row[key] = None if np.isnan(value) else int(value) if key == "step" else value
+        history.append(row)
+    negative, positive = body["classes"]
+    return Model(
+        recipe=recipe,
+        classes=(negative, positive),
+        standardized_coef=coef,
+        standardized_intercept=float(tensors["intercept"][0]),
+        objective=float(body["objective"]),
+        outcome=Outcome[body["outcome"]],
+        certificate=Certificate(**body["certificate"]),
+        history=tuple(history),
+        **{name: body[name] for name in _PLAIN},
+    )
+
+
+def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(body.encode())
+    for name in sorted(tensors):
+        digest.update(f"{name}{tensors[name].dtype}{tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
