@@ -93,20 +93,19 @@ class Objective:
         S, p, d = self.total_weight, self.rows.p, self.d
         w = theta[:p]
         loss = sums.loss / S
-        result = Evaluation(theta, loss + self.penalty.value(w), loss)
+        parts: dict[str, np.ndarray | None] = {}
         if sums.gradient is not None:
-            gradient = sums.gradient[:d] / S
+            parts["gradient"] = gradient = sums.gradient[:d] / S
             gradient[:p] += self.penalty.gradient(w)
-            result = replace(result, gradient=gradient)
         if sums.border is not None:
-            result = replace(result, border=sums.border / S)
-        if sums.hessian is not None and sums.border is not None:
-            result = replace(result, hessian=self._hessian(sums.hessian / S, sums.border / S))
+            parts["border"] = border = sums.border / S
+            if sums.hessian is not None:
+                parts["hessian"] = self._hessian(sums.hessian / S, border)
         if step is not None and sums.product is not None and sums.divergence is not None:
             product = sums.product[:d] / S
             product[:p] += self.penalty.gradient(step[:p])
-            result = replace(result, step=step, reach=sums.reach, divergence=sums.divergence / S, product=product)
-        return result
+            parts |= {"step": step, "reach": sums.reach, "divergence": sums.divergence / S, "product": product}
+        return Evaluation(theta, loss + self.penalty.value(w), loss, **parts)
 
     def sweep(
         self, order: np.ndarray, theta: np.ndarray, size: int, rates: np.ndarray

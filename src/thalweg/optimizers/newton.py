@@ -6,7 +6,7 @@ last pass needs no Hessian, and the one before it does. A borrowed Hessian (a sa
 factor instead, and serves while the point is too far off for an exact step to be the last.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,10 +22,11 @@ _NEAR = 3e-2  # predicted gap as a share of P from which C3's condition max |δ|
 
 @dataclass(frozen=True)
 class NewtonState:
-    """`metric` is the (d, d) Hessian of the next step; `predicted` half the squared Newton decrement under it."""
+    """`metric` is the (d, d) Hessian of the next step, `newton` its inverse times ∇P, `predicted` half ∇P times that."""
 
     at: Evaluation
     metric: np.ndarray
+    newton: np.ndarray
     predicted: float
     before: Evaluation | None = None
     rate: float | None = None
@@ -64,7 +65,7 @@ class Newton:
     def step(self, objective: Objective, state: NewtonState) -> NewtonState:
         at = state.at
         value, h = float(at.value[0]), _mean_curvature(at)
-        direction = _direction(at, state.metric, objective.intercept)
+        direction = _direction(state, objective.intercept)
         after = 1.5 * state.predicted**2 / h if state.exact else state.contraction * state.predicted
         done = state.exact and self._last_from(state.predicted, value, h)
         keep = not state.exact and state.contraction <= _POOR and not self._last_from(after, value, h)
@@ -76,7 +77,7 @@ class Newton:
         new, rate = found
         result = _state(new, state.metric, before=at, rate=rate)
         left = result.predicted / state.predicted if state.predicted > 0.0 else 0.0
-        return NewtonState(result.at, result.metric, result.predicted, at, rate, contraction=left)
+        return replace(result, contraction=left)
 
     def _last_from(self, gap: float, value: float, h: float) -> bool:
         """Whether an exact step from a point with that gap can be expected to certify the tolerance."""
@@ -85,7 +86,7 @@ class Newton:
     def _without_progress(self, objective: Objective, state: NewtonState) -> NewtonState:
         """No decrease along the direction: try the point's own Hessian, and with that one give up."""
         if state.exact:
-            return NewtonState(state.at, state.metric, state.predicted, state.before, 0.0, stuck=True)
+            return replace(state, rate=0.0, stuck=True)
         return _state(objective.evaluate(state.at.theta, Want.HESSIAN), state.metric, rate=0.0)
 
 
@@ -94,17 +95,18 @@ def _state(
 ) -> NewtonState:
     metric = at.hessian[0] if at.hessian is not None else metric
     assert metric is not None and at.gradient is not None
-    decrement = float(np.vdot(at.gradient, solve_symmetric(metric, at.gradient)))
-    return NewtonState(at, metric, 0.5 * max(decrement, 0.0), before, rate)
+    newton = solve_symmetric(metric, at.gradient)
+    return NewtonState(at, metric, newton, 0.5 * max(float(np.vdot(at.gradient, newton)), 0.0), before, rate)
 
 
-def _direction(at: Evaluation, metric: np.ndarray, intercept: bool) -> np.ndarray:
+def _direction(state: NewtonState, intercept: bool) -> np.ndarray:
     """-H⁻¹∇P, with the intercept's part from the point's own border: C3 asks that, whatever the metric."""
-    assert at.gradient is not None and at.border is not None
-    direction = -solve_symmetric(metric, at.gradient)
-    p = len(at.border) - 1
-    if intercept and at.border[p, 0] > 0.0:
-        direction[p] = -(at.gradient[p] + at.border[:p, 0] @ direction[:p]) / at.border[p, 0]
+    gradient, border = state.at.gradient, state.at.border
+    assert gradient is not None and border is not None
+    direction = -state.newton
+    p = len(border) - 1
+    if intercept and border[p, 0] > 0.0:
+        direction[p] = -(gradient[p] + border[:p, 0] @ direction[:p]) / border[p, 0]
     return direction
 
 
