@@ -193,8 +193,7 @@ class Objective:
         def task(block: Block) -> Sums:
             return self.kernel.sums(block if with_offset else replace(block, offset=None), theta, want, step)
 
-        with np.errstate(over="ignore", invalid="ignore"):  # said in words below
-            sums = self.engine.fold(self.rows, task)
+        sums = self.engine.fold(self.rows, task)
         self.passes += self.share
         if np.isnan(sums.loss).any():
             raise RunError(

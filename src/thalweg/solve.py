@@ -14,6 +14,7 @@ from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers import Optimizer
 from thalweg.optimizers.linear import solve_symmetric
+from thalweg.probe import probe, worth_probing
 from thalweg.stopping import DivergenceWatch, HoldoutWatch, Outcome, Rules
 
 DEFAULT_GRADIENT_TOL = 1e-8  # for runs without a certificate (l2 = l1 = 0)
@@ -115,6 +116,8 @@ class _Run:
         """Certify the state's point, keep it if it is the best, tell the observers, and say whether the run is over."""
         at: Evaluation = state.at
         certificate = certify(at, self.objective.penalty, self.objective.intercept, state.before)
+        if self.probes(state) and worth_probing(self.objective, at, certificate, self.rules.tol):
+            certificate = probe(self.objective, at, certificate)
         self.latest = (at, certificate)
         value = float(at.value[0])
         loss = self.holdout(at.theta) if self.holdout is not None else None
@@ -124,6 +127,12 @@ class _Run:
             self.best, self.best_score = (at, certificate), value
         self.tell(kind, state, certificate, loss)
         return self.verdict(state, certificate)
+
+    def probes(self, state: Any) -> bool:
+        """At every doubling of the steps, so that probes stay a small share of the passes; and where a run is stuck."""
+        return not self.optimizer.second_order and (
+            state.stuck or self.steps >= 16 and self.steps & (self.steps - 1) == 0
+        )
 
     def verdict(self, state: Any, certificate: Certificate) -> Outcome | None:
         value = float(state.at.value[0])
@@ -200,8 +209,11 @@ class _Run:
             sentence += f" The largest stable rate is {self.largest_stable_rate():.3g}; the run used {used:.3g}."
         if extra:
             sentence += f" ({extra})"
-        if certificate.gap is None:
-            certificate = self.with_decrement(at, certificate)
+        if outcome is not Outcome.INTERRUPTED:  # who pressed Ctrl-C does not wait for two more passes
+            if worth_probing(self.objective, at, certificate, self.rules.tol):
+                certificate = probe(self.objective, at, certificate)
+            if certificate.gap is None:
+                certificate = self.with_decrement(at, certificate)
         self.send(self.event("end", at, certificate, state=state, outcome=sentence))
         return Solution(at.theta, at, certificate, outcome, sentence, self.steps, state)
 

@@ -23,8 +23,9 @@ class Blocked:
         tile = max(_FEWEST_ROWS, _TILE_CELLS // max(p, 1))
         total = Sums.zeros(p, theta.shape[1], want, step is not None)
         scratch = np.empty((min(tile, n), p)) if want >= Want.HESSIAN else None
-        for start in range(0, n, tile):
-            _add_tile(total, block, slice(start, start + tile), theta, step, scratch)
+        with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums, where the objective says it in words
+            for start in range(0, n, tile):
+                _add_tile(total, block, slice(start, start + tile), theta, step, scratch)
         return total
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,10 @@ class Vectorized:
     """One NumPy expression a quantity, temporaries as large as the block."""
 
     def sums(self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None = None) -> Sums:
+        with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums, where the objective says it in words
+            return self._sums(block, theta, want, step)
+
+    def _sums(self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None) -> Sums:
         X = np.asarray(block.X, dtype=np.float64)
         Y = np.asarray(block.y, dtype=np.float64)[:, None]
         S = np.ones_like(Y) if block.weight is None else np.asarray(block.weight, dtype=np.float64)[:, None]

@@ -35,6 +35,7 @@ class Nesterov:
     epochs: int = 1
     name: str = "nesterov"
     smooth_only: bool = False
+    second_order: bool = False
 
     def init(self, objective: Objective, theta: np.ndarray) -> NesterovState:
         at = objective.evaluate(theta, Want.BORDER)

@@ -27,6 +27,7 @@ class GradientDescent:
     epochs: int = 1
     name: str = "gd"
     smooth_only: bool = False
+    second_order: bool = False
 
     def init(self, objective: Objective, theta: np.ndarray) -> GradientState:
         return GradientState(objective.evaluate(theta, Want.BORDER), 0)

@@ -26,6 +26,7 @@ class Lbfgs:
 
     name: str = "lbfgs"
     smooth_only: bool = True
+    second_order: bool = False
     rate: None = None
 
     def init(self, objective: Objective, theta: np.ndarray) -> LbfgsState:

@@ -52,6 +52,7 @@ class Newton:
     expected: float = np.inf
     name: str = "newton"
     smooth_only: bool = True
+    second_order: bool = True
     rate: None = None
 
     def init(self, objective: Objective, theta: np.ndarray) -> NewtonState:
@@ -65,7 +66,7 @@ class Newton:
     def step(self, objective: Objective, state: NewtonState) -> NewtonState:
         at = state.at
         value, h = float(at.value[0]), _mean_curvature(at)
-        direction = _direction(state, objective.intercept)
+        direction = newton_step(at, state.newton, objective.intercept)
         after = 1.5 * state.predicted**2 / h if state.exact else state.contraction * state.predicted
         done = state.exact and self._last_from(state.predicted, value, h)
         keep = not state.exact and state.contraction <= _POOR and not self._last_from(after, value, h)
@@ -99,15 +100,14 @@ def _state(
     return NewtonState(at, metric, newton, 0.5 * max(float(np.vdot(at.gradient, newton)), 0.0), before, rate)
 
 
-def _direction(state: NewtonState, intercept: bool) -> np.ndarray:
-    """-H⁻¹∇P, with the intercept's part from the point's own border: C3 asks that, whatever the metric."""
-    gradient, border = state.at.gradient, state.at.border
-    assert gradient is not None and border is not None
-    direction = -state.newton
-    p = len(border) - 1
-    if intercept and border[p, 0] > 0.0:
-        direction[p] = -(gradient[p] + border[:p, 0] @ direction[:p]) / border[p, 0]
-    return direction
+def newton_step(at: Evaluation, newton: np.ndarray, intercept: bool) -> np.ndarray:
+    """-H⁻¹∇P given H⁻¹∇P, with the intercept's part from the point's own border: C3 asks that, whatever the H."""
+    assert at.gradient is not None and at.border is not None
+    step = -newton
+    p = len(at.border) - 1
+    if intercept and at.border[p, 0] > 0.0:
+        step[p] = -(at.gradient[p] + at.border[:p, 0] @ step[:p]) / at.border[p, 0]
+    return step
 
 
 def _mean_curvature(at: Evaluation) -> float:

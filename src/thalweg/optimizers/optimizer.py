@@ -45,6 +45,11 @@ class Optimizer(Protocol):
         ...
 
     @property
+    def second_order(self) -> bool:
+        """Whether its own steps already lead to certificate C3."""
+        ...
+
+    @property
     def rate(self) -> float | None:
         """The learning rate somebody chose; None where the method finds its own, which never diverges."""
         ...

@@ -42,6 +42,7 @@ class Stochastic:
     seed: int = 0
     name: str = "minibatch"
     smooth_only: bool = True
+    second_order: bool = False
 
     def init(self, objective: Objective, theta: np.ndarray) -> StochasticState:
         return StochasticState(theta, objective.evaluate(theta, Want.BORDER))
