@@ -107,7 +107,7 @@ def _penalty_part(w: np.ndarray, v: np.ndarray, penalty: Penalty, loss: float) -
 
 
 def step_bound(at: Evaluation, before: Evaluation, penalty: Penalty, intercept: bool) -> float:
-    """C3: infinite where the step was too long, there is no l2 > 0, or the step leaves the intercept's equation open."""
+    """C3: infinite where the step was too long, l2 is 0, or the step leaves the intercept's equation open."""
     if at.step is None or at.reach is None or at.divergence is None or at.product is None or before.gradient is None:
         return np.inf
     if penalty.l2 <= 0.0 or penalty.l1 > 0.0 or float(at.reach[0]) > 1.0:

@@ -32,7 +32,8 @@ class Model:
     method                  that ran
     steps, passes, seconds  what it took; passes over all rows, samples counted by their share
     rows, columns           n and p of the training matrix
-    history                 one mapping a step: stage, step, passes, seconds, objective, gradient_norm, gap, rate, holdout_loss
+    history                 one mapping a step: stage, step, passes, seconds, objective, gradient_norm, gap, rate,
+                            holdout_loss
     holdout                 quality on the held-out rows, or None
     options, data, versions what it was fitted with, on, and by
     """

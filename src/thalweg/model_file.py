@@ -1,4 +1,4 @@
-"""The model file `*.thalweg`: safetensors with JSON in its metadata. Loading reads numbers and text, and runs nothing."""
+"""The model file `*.thalweg`: safetensors with JSON metadata. Loading reads numbers and text, and runs nothing."""
 
 import contextlib
 import hashlib
@@ -42,19 +42,19 @@ def write_whole(path: Path, content: bytes, what: str) -> None:
 
     Raises ModelFileError with the cause in words.
     """
-    name = None
+    temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            name = file.name
+            temporary = Path(file.name)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     except OSError as error:
-        if name is not None:
+        if temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(name)
+                temporary.unlink()
         raise ModelFileError(f"{path}: {what} could not be written: {error.strerror or error}.") from None
 
 

@@ -181,7 +181,7 @@ class Objective:
         return np.append(diagonal, 0.25) if self.intercept else diagonal
 
     def _quarter_product(self, v: np.ndarray) -> np.ndarray:
-        """∇²P at margins 0 times v: the product a step v from the point 0 would report, where every curvature is 1/4."""
+        """∇²P at margins 0 times v: the product that a step v from 0 reports, where every curvature is 1/4."""
         step = self._padded(np.asarray(v, dtype=np.float64).reshape(-1, 1))
         sums = self._fold(step, Want.LOSS, step, with_offset=False)
         assert sums.product is not None

@@ -131,7 +131,7 @@ class _Run:
     def probes(self, state: Any) -> bool:
         """At every doubling of the steps, so that probes stay a small share of the passes; and where a run is stuck."""
         return not self.optimizer.second_order and (
-            state.stuck or self.steps >= 16 and self.steps & (self.steps - 1) == 0
+            state.stuck or (self.steps >= 16 and self.steps & (self.steps - 1) == 0)
         )
 
     def verdict(self, state: Any, certificate: Certificate) -> Outcome | None:
@@ -141,8 +141,6 @@ class _Run:
             gradient_tol = DEFAULT_GRADIENT_TOL
         if certificate.relative_gap is not None and certificate.relative_gap <= self.rules.tol:
             return Outcome.CERTIFIED
-        if self.separated(state.at):
-            return Outcome.SEPARATED
         if gradient_tol is not None and certificate.gradient_norm <= gradient_tol:
             return Outcome.SMALL_GRADIENT
         if not np.isfinite(value):
@@ -203,6 +201,8 @@ class _Run:
         at, certificate = self.best
         if outcome is Outcome.CERTIFIED:  # the point that was certified, though P's rounding may rank another first
             at, certificate = self.latest
+        if outcome in (Outcome.SMALL_GRADIENT, Outcome.EPOCHS_SPENT, Outcome.STALLED) and self.separated(at):
+            outcome = Outcome.SEPARATED
         sentence = outcome.value
         if outcome is Outcome.DIVERGING:
             used = self.optimizer.rate or 0.0

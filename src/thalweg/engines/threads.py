@@ -1,4 +1,4 @@
-"""Local threads: blocks are handed out in order, and their sums folded in order, so the bits never depend on threads."""
+"""Local threads: blocks handed out in order, their sums folded in order, so that no bit depends on their number."""
 
 import os
 import threading

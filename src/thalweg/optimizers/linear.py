@@ -6,7 +6,7 @@ from scipy.linalg.lapack import dposv  # straight to LAPACK: on small problems t
 
 
 def solve_symmetric(H: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """H⁻¹v for a positive definite H (d, d) and v (d, k); where H is singular to rounding, the least-squares solution."""
+    """H⁻¹v for positive definite H (d, d) and v (d, k); where H is singular to rounding, the least-squares solution."""
     if v.size == 0:
         return v
     scale = np.sqrt(np.maximum(np.diag(H), 1e-300))[:, None]

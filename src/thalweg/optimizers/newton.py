@@ -22,7 +22,7 @@ _NEAR = 3e-2  # predicted gap as a share of P from which C3's condition max |δ|
 
 @dataclass(frozen=True)
 class NewtonState:
-    """`metric` is the (d, d) Hessian of the next step, `newton` its inverse times ∇P, `predicted` half ∇P times that."""
+    """`metric`: the Hessian (d, d) of the next step; `newton`: its inverse times ∇P; `predicted`: half ∇P·that."""
 
     at: Evaluation
     metric: np.ndarray

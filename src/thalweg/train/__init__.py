@@ -62,8 +62,8 @@ def fit(
     It minimises 1/S·Σ sᵢ·loss(yᵢ, zᵢ) + l2/2·‖w‖² + l1·‖w‖₁ over w and an unpenalised intercept, w on standardised
     columns unless `standardize` is false.
 
-    rows          a path (csv, tsv, parquet, json lines, libsvm), SQL with `database` or `connection`, a pandas or polars
-                  frame, an Arrow table, or arrays (X, y) of shapes (n, p) and (n,)
+    rows          a path (csv, tsv, parquet, json lines, libsvm), SQL with `database` or `connection`, a pandas or
+                  polars frame, an Arrow table, or arrays (X, y) of shapes (n, p) and (n,)
     target        the column to learn; not for (X, y), and libsvm files have their own
     method        "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs" or "newton"
     l2, l1        per-mean penalty strengths; l2 None means 1/S, S the total weight
@@ -91,7 +91,13 @@ def fit(
         rate, schedule, batch_size, epochs, average, seed, threads, kernel,
     )  # fmt: skip
     options.check_patience(holdout is not None)
-    read = {"header": header, "format": format, "database": database, "connection": connection, "missing": missing}
+    read = {
+        "header": header,
+        "format": format,
+        "database": database,
+        "connection": connection,
+        "missing": None if missing is None else _names(missing),
+    }
     plain = {"header": True}
     reading = {key: value for key, value in read.items() if value is not None and value != plain.get(key)}
     source = Source(

@@ -1,6 +1,7 @@
 """Arrays in: (X, y) checked, labels turned into 0 and 1, columns centred and scaled without a copy of X."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,9 @@ def labels(
     names = [_plain(value) for value in (classes if classes is not None else found)]
     if len(names) > 2:
         first = ", ".join(repr(name) for name in names[:5])
-        raise DataError(f"y has {len(names)} classes ({first}{' ...' if len(names) > 5 else ''}); two-class targets only.")
+        raise DataError(
+            f"y has {len(names)} classes ({first}{' ...' if len(names) > 5 else ''}); two-class targets only."
+        )
     if len(names) < 2:
         raise DataError(
             f"y has one class only, {names[0]!r}: nothing tells classes apart. "
@@ -165,6 +168,21 @@ def centre_and_scale(rows: DenseRows, centre: bool) -> tuple[np.ndarray, np.ndar
     return mean, np.where(constant | (scale == 0.0), 1.0, scale)
 
 
+def refuse_non_finite(rows: DenseRows) -> None:
+    """Raise DataError for the first NaN or infinity in X."""
+    first = 0
+    for block in replace(rows, centre=None, scale=None).blocks():
+        bad = ~np.isfinite(np.asarray(block.X, dtype=np.float64))
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            value = float(block.X[row, column])
+            raise DataError(
+                f"X holds {value} in row {first + row}, column {column}: NaN or infinity is no number to learn from. "
+                "Fill or drop it; thalweg.fit on a data frame fills holes with the mean and an indicator column."
+            )
+        first += len(block.y)
+
+
 def class_weights(
     weight: np.ndarray | None, y: np.ndarray, how: str | Mapping[Any, float] | None, classes: tuple[Any, Any]
 ) -> np.ndarray | None:
@@ -184,7 +202,9 @@ def class_weights(
         given = {str(label): float(value) for label, value in how.items()}
         unknown = [label for label in given if label not in {str(name) for name in classes}]
         if unknown:
-            raise DataError(f"--class-weight names {unknown[0]!r}, but the labels are {classes[0]!r} and {classes[1]!r}.")
+            raise DataError(
+                f"--class-weight names {unknown[0]!r}, but the labels are {classes[0]!r} and {classes[1]!r}."
+            )
         factors = (given.get(str(classes[0]), 1.0), given.get(str(classes[1]), 1.0))
         if min(factors) < 0.0 or max(factors) == 0.0:
             raise DataError("--class-weight needs weights of at least 0, not all of them 0.")

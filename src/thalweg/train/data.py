@@ -1,4 +1,4 @@
-"""Whatever rows a fit is given, turned into the numbers it runs on: a table through the recipe, or arrays as they are."""
+"""Whatever rows a fit is given, as the numbers it runs on: a table through the recipe, or arrays as they are."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers import Table, open_table
+from thalweg.readers import DEFAULT_MISSING, Table, open_table
 from thalweg.recipe import Recipe, from_arrays, learn, read_offset, read_weights
 from thalweg.rows import DenseRows
 from thalweg.train import arrays
@@ -74,7 +74,9 @@ def training_mask(n: int, share: float | None, seed: int) -> np.ndarray | None:
         return None
     held_out = round(share * n)
     if held_out == 0 or held_out == n:
-        raise DataError(f"--holdout {share:g} of {n} rows leaves {'none to hold out' if held_out == 0 else 'none to train on'}.")
+        raise DataError(
+            f"--holdout {share:g} of {n} rows leaves {'none to hold out' if held_out == 0 else 'none to train on'}."
+        )
     mask = np.ones(n, dtype=bool)
     mask[np.random.default_rng([seed, n]).permutation(n)[:held_out]] = False
     return mask
@@ -104,6 +106,7 @@ def _from_table(rows: Any, source: Source, options: Options, holdout: Any) -> Pr
         standardize=options.standardize,
         intercept=options.intercept,
         training=training,
+        missing=(source.reading or {}).get("missing") or DEFAULT_MISSING,
     )
     everything = labelled(recipe, table)
     kept, held_out = split(everything, training)
@@ -150,11 +153,13 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
     }
     for name, value in given.items():
         if value:
-            raise UsageError(f"{name} goes with a table; arrays (X, y) have no named columns. Give a data frame instead.")
+            raise UsageError(
+                f"{name} goes with a table; arrays (X, y) have no named columns. Give a data frame instead."
+            )
     data, classes = array_rows(rows[0], rows[1], source.weights, source.offset, source.positive, source.classes)
     data, held_out = split(data, training_mask(data.n, options.holdout, options.seed))
     if len(np.unique(data.y)) < 2 and source.classes is None and held_out is not None:
-        raise DataError(f"all training rows are of one class, since the other is held out; try another --seed.")
+        raise DataError("all training rows are of one class, since the other is held out; try another --seed.")
     if holdout is not None:
         if not is_arrays(holdout):
             raise UsageError("holdout must be (X, y) too when the rows are arrays.")
@@ -162,6 +167,8 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
     centre, scale = np.zeros(data.p), np.ones(data.p)
     if options.standardize:
         centre, scale = arrays.centre_and_scale(data, centre=options.intercept)
+        if not (np.isfinite(centre).all() and np.isfinite(scale).all()):
+            refuse_non_finite(data)
         data = replace(data, centre=centre, scale=scale)
         held_out = None if held_out is None else replace(held_out, centre=centre, scale=scale)
     recipe = from_arrays(column_names(rows[0], data.p), centre, scale, options.standardize)

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.certificate import certify
 from thalweg.engines import Threads
-from thalweg.errors import DataError, RunError
+from thalweg.errors import RunError
 from thalweg.events import Observer
 from thalweg.kernels import Want, kernel
 from thalweg.objective import Objective
@@ -18,6 +18,7 @@ from thalweg.penalties import penalty
 from thalweg.rows import DenseRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome
+from thalweg.train.arrays import refuse_non_finite
 from thalweg.train.options import Options
 from thalweg.train.plan import choose, sample, stages, start
 
@@ -111,18 +112,3 @@ def held_out_loss(rows: DenseRows, options: Options, engine: Threads) -> Callabl
     """theta (d, 1) -> mean log-loss on the held-out rows."""
     objective = Objective(rows, kernel(options.kernel), engine, penalty(0.0, 0.0), options.intercept)
     return lambda theta: float(objective.evaluate(theta, Want.LOSS).loss[0])
-
-
-def refuse_non_finite(rows: DenseRows) -> None:
-    """Raise DataError for the first NaN or infinity in X."""
-    first = 0
-    for block in rows.blocks():
-        bad = ~np.isfinite(np.asarray(block.X, dtype=np.float64))
-        if bad.any():
-            row, column = (int(i) for i in np.argwhere(bad)[0])
-            value = float(block.X[row, column])
-            raise DataError(
-                f"X holds {value} in row {first + row}, column {column}: NaN or infinity is no number to learn from. "
-                "Fill or drop it; thalweg.fit on a data frame fills holes with the mean and an indicator column."
-            )
-        first += len(block.y)

@@ -1,0 +1,113 @@
+"""A table: named columns of four kinds, rows in their order, held by DuckDB and asked by SQL."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from thalweg.errors import DataError
+from thalweg.readers.database import Database, literal, quoted
+
+DEFAULT_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
+
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_FLOATS = ("UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "REAL")
+_TEXTS = ("VARCHAR", "ENUM", "UUID")
+_DATES = ("DATE", "TIMESTAMP")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in DuckDB's table `rows`, whose rowid counts them from 0.
+
+    name            for messages: a path, "data frame", "query"
+    columns         name -> "number", "text", "boolean", "date" or "other"
+    n               rows
+    fingerprint     tells two sources apart: a hash of the file, or of a frame's names, types and size
+    database        where they are
+    first_line      line of the file that row 0 stands on, or None where rows have no lines
+    label           the column that is the target by the format's own rule (libsvm), or None
+    absent_is_zero  whether a column that is not there is a column of zeros (libsvm)
+    """
+
+    name: str
+    columns: dict[str, str]
+    n: int
+    fingerprint: str
+    database: Database = field(repr=False)
+    first_line: int | None = None
+    label: str | None = None
+    absent_is_zero: bool = False
+
+    @classmethod
+    def of(cls, database: Database, fingerprint: str, **more: Any) -> "Table":
+        """The table `rows` of that database, kinds read off its types."""
+        columns = {str(row[0]): kind(str(row[1])) for row in database.run("DESCRIBE rows")}
+        n = int(database.run("SELECT count(*) FROM rows")[0][0])
+        if n == 0:
+            raise DataError(f"{database.name}: there are no rows, only {len(columns)} column names.")
+        return cls(database.name, columns, n, fingerprint, database, **more)
+
+    def require(self, column: str, role: str) -> str:
+        """The column's kind. Raises DataError where it is not there, with the names that come close."""
+        if column not in self.columns:
+            close = get_close_matches(column, self.columns, n=3)
+            hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+            raise DataError(f"{self.name}: there is no column {column!r} for {role}; {hint}{self.listing()}")
+        if self.columns[column] == "other":
+            kind_of_it = self.database.run(f"SELECT typeof({quoted(column)}) FROM rows LIMIT 1")[0][0]
+            raise DataError(f"{self.name}: column {column!r} holds {kind_of_it}; leave it out with --drop {column}.")
+        return self.columns[column]
+
+    def listing(self) -> str:
+        """The columns, in a sentence."""
+        names = list(self.columns)
+        shown = ", ".join(names[:20])
+        return f"the columns are {shown}{f' and {len(names) - 20} more' if len(names) > 20 else ''}."
+
+    def place(self, row: int) -> str:
+        """Where a row (from 0) stands, as a person counts."""
+        line = f" (line {row + self.first_line})" if self.first_line is not None else ""
+        return f"{self.name}, row {row + 1}{line}"
+
+    def first_row(self, condition: str, column: str) -> tuple[int, Any] | None:
+        """Row number and value of the first row a condition holds for."""
+        found = self.database.run(f"SELECT rowid, {quoted(column)} FROM rows WHERE {condition} ORDER BY rowid LIMIT 1")
+        return (int(found[0][0]), found[0][1]) if found else None
+
+    def batches(self, expressions: list[str]) -> Iterator[Any]:
+        """Arrow batches of these SQL expressions over all rows, in order."""
+        yield from self.database.batches(f"SELECT {', '.join(expressions)} FROM rows ORDER BY rowid")
+
+
+def kind(duckdb_type: str) -> str:
+    """What a DuckDB type is to us."""
+    base = duckdb_type.upper().split("(")[0].split(" ")[0]
+    if base in _NUMBERS or base in _FLOATS:
+        return "number" if not duckdb_type.endswith("]") else "other"
+    if base == "BOOLEAN":
+        return "boolean"
+    if base in _TEXTS:
+        return "text" if not duckdb_type.endswith("]") else "other"
+    return "date" if base in _DATES or base.startswith("TIMESTAMP") else "other"
+
+
+def number_sql(column: str, column_kind: str) -> str:
+    """A number or date column as DOUBLE; NaN is a hole."""
+    if column_kind == "date":
+        return f"(epoch_us({quoted(column)}::TIMESTAMP) / 86400e6)"
+    return f"(CASE WHEN isnan({quoted(column)}::DOUBLE) THEN NULL ELSE {quoted(column)}::DOUBLE END)"
+
+
+def text_sql(column: str, column_kind: str, missing: tuple[str, ...] = DEFAULT_MISSING) -> str:
+    """A text, number or boolean column as trimmed VARCHAR; the texts of `missing` are holes."""
+    if column_kind == "number":
+        return f"(CASE WHEN isnan({quoted(column)}::DOUBLE) THEN NULL ELSE {quoted(column)}::VARCHAR END)"
+    if column_kind != "text":
+        return f"{quoted(column)}::VARCHAR"
+    return hole_sql(f"trim({quoted(column)}::VARCHAR)", missing)
+
+
+def hole_sql(text: str, missing: tuple[str, ...]) -> str:
+    """NULL where that text expression is one of the texts of `missing`."""
+    return f"(CASE WHEN {text} IN ({', '.join(literal(word) for word in missing)}) THEN NULL ELSE {text} END)"

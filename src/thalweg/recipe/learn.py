@@ -1,0 +1,215 @@
+"""Learning a recipe: which columns there are, what is in them, and what deserves a note."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import DataError, UsageError
+from thalweg.readers import DEFAULT_MISSING, Table
+from thalweg.readers.database import quoted
+from thalweg.readers.table import text_sql
+from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, Column, NumberColumn, Term
+from thalweg.recipe.recipe import Recipe
+from thalweg.recipe.roles import read_weights
+from thalweg.recipe.statistics import LevelCounts, NumberStatistics, level_counts, number_statistics
+from thalweg.recipe.target import Target, find
+
+_IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category that happens not to repeat
+_MOSTLY_NUMBERS = 0.9
+
+
+def learn(
+    table: Table,
+    *,
+    target: str,
+    weights: str | None = None,
+    offset: str | None = None,
+    only: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    positive: Any = None,
+    categorical: Sequence[str] = (),
+    max_levels: int = 100,
+    standardize: bool = True,
+    intercept: bool = True,
+    training: np.ndarray | None = None,
+    missing: tuple[str, ...] = DEFAULT_MISSING,
+) -> Recipe:
+    """Learn from the rows of the mask `training` (n,), or all, that have a weight above 0.
+
+    Raises UsageError where roles contradict each other, DataError where a column cannot be used.
+    """
+    names = _chosen(table, target, weights, offset, only, drop, categorical)
+    _prepare_view(table, weights, training)
+    labels = find(table, target, _CONDITION, positive)
+    texts = [name for name in names if table.columns[name] in ("text", "boolean") or name in categorical]
+    for name in texts:
+        if name not in categorical and table.columns[name] == "text":
+            _refuse_mostly_numbers(table, name, missing)
+    numbers = {name: table.columns[name] for name in names if name not in texts}
+    is_positive = _positive_sql(table, labels)
+    described = number_statistics(table, numbers, is_positive, _CONDITION)
+    counted = level_counts(table, texts, missing, is_positive, _CONDITION)
+    builder = _Builder(standardize, intercept, max_levels)
+    for name in names:
+        if name in numbers:
+            builder.number(described[name])
+        else:
+            builder.category(counted[name], table.columns[name] == "boolean")
+    if not builder.terms:
+        builder.notes.append("No column is left to learn from: the model is its intercept alone.")
+    return Recipe(
+        columns=tuple(builder.columns),
+        terms=tuple(builder.terms),
+        target=labels,
+        weights=weights,
+        offset=offset,
+        standardized=standardize,
+        notes=tuple(builder.notes),
+        missing=tuple(missing),
+    )
+
+
+_CONDITION = "__training AND __weight > 0"
+
+
+def _chosen(
+    table: Table,
+    target: str,
+    weights: str | None,
+    offset: str | None,
+    only: Sequence[str],
+    drop: Sequence[str],
+    categorical: Sequence[str],
+) -> list[str]:
+    roles = {"--target": target, "--weights": weights, "--offset": offset}
+    for role, column in roles.items():
+        if column is not None:
+            table.require(column, role)
+            if column in drop or column in only:
+                raise UsageError(
+                    f"{column!r} is given to {role} and to --{'drop' if column in drop else 'only'} as well."
+                )
+    taken = [column for column in roles.values() if column is not None]
+    if len(set(taken)) < len(taken):
+        raise UsageError("one column is given two of the roles --target, --weights and --offset.")
+    for option, listed in (("--only", only), ("--drop", drop), ("--categorical", categorical)):
+        for column in listed:
+            table.require(column, option) if option != "--drop" else _require_present(table, column)
+    for column in only:
+        if column in drop:
+            raise UsageError(f"{column!r} is named by --only and by --drop.")
+    names = [name for name in table.columns if name not in taken and name not in drop and (not only or name in only)]
+    for name in categorical:
+        if name not in names:
+            raise UsageError(f"--categorical names {name!r}, which is not among the columns learnt from.")
+    for name in names:
+        table.require(name, "learning")
+    return names
+
+
+def _require_present(table: Table, column: str) -> None:
+    if column not in table.columns:
+        table.require(column, "--drop")
+
+
+def _prepare_view(table: Table, weights: str | None, training: np.ndarray | None) -> None:
+    """The view `learning`: the rows with their weight and whether they are trained on."""
+    import pyarrow
+
+    weight = np.ones(table.n) if weights is None else read_weights(table, weights)
+    mask = np.ones(table.n, dtype=bool) if training is None else training
+    table.database.register("roles", pyarrow.table({"__weight": weight, "__training": mask}))
+    table.database.run("CREATE OR REPLACE TEMP VIEW learning AS SELECT * FROM rows POSITIONAL JOIN roles")
+    if not (weight[mask] > 0).any():
+        raise DataError(f"{table.name}: no training row has a weight above 0.")
+
+
+def _positive_sql(table: Table, target: Target) -> str:
+    """Whether a row is of the positive class."""
+    kind = table.columns[target.name]
+    if kind == "number":
+        return f"({quoted(target.name)}::DOUBLE = {float(target.classes[1])!r})"
+    text = text_sql(target.name, kind)
+    value = str(target.classes[1]).lower() if kind == "boolean" else str(target.classes[1])
+    return f"({text} = '{value.replace(chr(39), chr(39) * 2)}')"
+
+
+def _refuse_mostly_numbers(table: Table, name: str, missing: tuple[str, ...]) -> None:
+    text = text_sql(name, "text", missing)
+    filled, numbers = table.database.run(f"SELECT count({text}), count(TRY_CAST({text} AS DOUBLE)) FROM rows")[0]
+    if filled == 0 or numbers < _MOSTLY_NUMBERS * filled or numbers == filled:
+        return
+    found = table.first_row(f"{text} IS NOT NULL AND TRY_CAST({text} AS DOUBLE) IS NULL", name)
+    assert found is not None
+    raise DataError(
+        f"{table.place(found[0])}: column {name!r} holds {found[1]!r}, but a number was expected, as in {numbers:,} of "
+        f"its {filled:,} values; --missing {found[1]!r} counts it as a hole, "
+        f"--categorical {name} takes the column as words."
+    )
+
+
+class _Builder:
+    """Columns, terms and notes, gathered in the order of the table."""
+
+    def __init__(self, standardize: bool, intercept: bool, max_levels: int) -> None:
+        self.standardize, self.intercept, self.max_levels = standardize, intercept, max_levels
+        self.columns: list[Column] = []
+        self.terms: list[Term] = []
+        self.notes: list[str] = []
+
+    def number(self, found: NumberStatistics) -> None:
+        if found.infinite is not None:
+            raise DataError(found.infinite)
+        if found.filled == 0:
+            self.notes.append(f"{found.name!r} is empty: dropped.")
+            return
+        holes = found.holes > 0
+        if found.low == found.high and not holes and (self.intercept or found.low == 0.0):
+            self.notes.append(f"{found.name!r} is constant ({found.low:g}): dropped.")
+            return
+        if found.row_number:
+            self.notes.append(f"{found.name!r} counts the rows; if it is an identifier, --drop {found.name}.")
+        if found.separates:
+            self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
+        column = NumberColumn(found.name, found.kind, found.mean, holes)
+        share = found.hole_weight / found.weight
+        self._add(column, [(found.mean, found.variance), (share, share * (1.0 - share))])
+
+    def category(self, found: LevelCounts, boolean: bool) -> None:
+        if len(found.levels) == 1:
+            self.notes.append(f"{found.name!r} is constant ({found.levels[0].name}): dropped.")
+            return
+        words = [level for level in found.levels if level.name != MISSING]
+        if not boolean and len(words) >= _IDENTIFIER_ROWS and all(level.rows == 1 for level in words):
+            self.notes.append(
+                f"{found.name!r} is an identifier, {len(words):,} different words in {len(words):,} rows: dropped."
+            )
+            return
+        if found.separates:
+            self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
+        levels = sorted(found.levels, key=lambda level: (-level.weight, level.name))
+        kept, pooled = levels[: self.max_levels], levels[self.max_levels :]
+        total = sum(level.weight for level in levels)
+        shares = {level.name: level.weight / total for level in kept}
+        if pooled:
+            shares[OTHER] = sum(level.weight for level in pooled) / total
+            self.notes.append(
+                f"{found.name!r} has {len(levels):,} levels; the {len(pooled):,} rarest are pooled as {OTHER} "
+                "(--max-levels)."
+            )
+        reference = "false" if boolean and "false" in shares else kept[0].name
+        names = sorted(name for name in shares if name not in (reference, OTHER, MISSING))
+        names += [name for name in (MISSING, OTHER) if name in shares and name != reference]
+        column = CategoryColumn(found.name, boolean, tuple(names), reference, tuple(shares[name] for name in names))
+        self._add(column, [(shares[name], shares[name] * (1.0 - shares[name])) for name in names])
+
+    def _add(self, column: Column, moments: list[tuple[float, float]]) -> None:
+        """The column's terms with means and scales; without an intercept nothing is centred, or one would slip in."""
+        self.columns.append(column)
+        for term, (mean, variance) in zip(column.terms(), moments, strict=False):
+            if self.standardize:
+                square = variance if self.intercept else variance + mean**2
+                term = replace(term, mean=mean if self.intercept else 0.0, scale=square**0.5 if square > 0.0 else 1.0)
+            self.terms.append(term)

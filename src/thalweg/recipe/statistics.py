@@ -1,0 +1,155 @@
+"""What learning asks of the columns: one statement for all numbers, one for all categories."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from thalweg.readers import Table
+from thalweg.readers.table import number_sql, text_sql
+from thalweg.recipe.columns import MISSING
+
+
+@dataclass(frozen=True)
+class NumberStatistics:
+    """Of one number column, over the training rows; moments are weighted.
+
+    infinite    the sentence about its first infinite value, or None
+    row_number  whether it is whole numbers, all different, without gaps
+    separates   whether one class lies wholly below the other
+    """
+
+    name: str
+    kind: str
+    filled: int
+    holes: int
+    weight: float
+    hole_weight: float
+    mean: float
+    variance: float
+    low: float
+    high: float
+    infinite: str | None
+    row_number: bool
+    separates: bool
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a category."""
+
+    name: str
+    rows: int
+    weight: float
+    positives: int
+
+
+@dataclass
+class LevelCounts:
+    """The levels of one category, holes among them as "(missing)"."""
+
+    name: str
+    levels: list[Level] = field(default_factory=list)
+
+    @property
+    def separates(self) -> bool:
+        """Whether every level has rows of one class only, and some level repeats."""
+        pure = all(level.positives in (0, level.rows) for level in self.levels)
+        return pure and len(self.levels) > 1 and len(self.levels) < sum(level.rows for level in self.levels)
+
+
+def number_statistics(
+    table: Table, kinds: Mapping[str, str], is_positive: str, condition: str
+) -> dict[str, NumberStatistics]:
+    """Statistics of each number or date column of `kinds`."""
+    if not kinds:
+        return {}
+    values = {name: number_sql(name, kind) for name, kind in kinds.items()}
+    # moments about a value of the column itself: about 0 they would cancel for a timestamp, 1.6e9 ± 1e3
+    shifts = ", ".join(f"any_value({value})" for value in values.values())
+    shift = table.database.run(f"SELECT {shifts} FROM (SELECT * FROM learning WHERE {condition} LIMIT 1000)")[0]
+    asked = []
+    for value, about in zip(values.values(), shift, strict=True):
+        x = f"({value} - {0.0 if about is None else float(about)!r}::DOUBLE)"
+        asked += [
+            f"count({value})",
+            f"sum(__weight) FILTER ({value} IS NOT NULL)",
+            f"sum(__weight * {x})",
+            f"sum(__weight * {x} * {x})",
+            f"min({value})",
+            f"max({value})",
+            f"count(*) FILTER (isinf({value}))",
+            f"count(*) FILTER ({value} = floor({value}))",
+            f"max({value}) FILTER ({is_positive})",
+            f"min({value}) FILTER ({is_positive})",
+            f"max({value}) FILTER (NOT {is_positive})",
+            f"min({value}) FILTER (NOT {is_positive})",
+            f"approx_count_distinct({value})",
+        ]
+    width = len(asked) // len(values)
+    found = table.database.run(f"SELECT count(*), sum(__weight), {', '.join(asked)} FROM learning WHERE {condition}")[0]
+    rows, total = int(found[0]), float(found[1])
+    result = {}
+    for i, (name, kind) in enumerate(kinds.items()):
+        result[name] = _number(table, name, kind, found[2 + i * width : 2 + (i + 1) * width], shift[i], rows, total)
+    return result
+
+
+def _number(
+    table: Table, name: str, kind: str, found: Sequence, about: float | None, rows: int, total: float
+) -> NumberStatistics:
+    filled, weight, first, second, low, high, infinite, whole, top1, bottom1, top0, bottom0, different = found
+    sentence = None
+    if infinite:
+        place = table.first_row(f"isinf({number_sql(name, kind)})", name)
+        assert place is not None
+        sentence = (
+            f"{table.place(place[0])}: column {name!r} holds {place[1]}; a finite number was expected, "
+            "or nothing at all for a hole."
+        )
+    if not filled or infinite:
+        return NumberStatistics(name, kind, filled, rows - filled, total, total, 0, 0, 0, 0, sentence, False, False)
+    mean = first / weight
+    known = None not in (top1, bottom1, top0, bottom0)
+    return NumberStatistics(
+        name=name,
+        kind=kind,
+        filled=filled,
+        holes=rows - filled,
+        weight=total,
+        hole_weight=total - weight,
+        mean=float(about or 0.0) + mean,
+        variance=max(second / weight - mean * mean, 0.0) * weight / total,  # holes sit at the mean
+        low=low,
+        high=high,
+        infinite=None,
+        row_number=rows >= 20 and filled == whole == rows and high - low == rows - 1 and different > 0.9 * rows,
+        separates=known and (top1 < bottom0 or top0 < bottom1),
+    )
+
+
+def level_counts(
+    table: Table, names: Sequence[str], missing: tuple[str, ...], is_positive: str, condition: str
+) -> dict[str, LevelCounts]:
+    """Levels of each of these columns, with rows, weight and positives, in one statement of grouping sets."""
+    result = {name: LevelCounts(name) for name in names}
+    if not names:
+        return result
+    texts = []
+    for i, name in enumerate(names):
+        text = text_sql(name, table.columns[name], missing)
+        if table.columns[name] == "number":  # 1 and 1.0 are one level
+            text = f"regexp_replace({text}, '\\.0$', '')"
+        texts.append(f"{text} AS c{i}")
+    columns = [f"c{i}" for i in range(len(names))]
+    picked = " ".join(f"WHEN GROUPING({column}) = 0 THEN {i}" for i, column in enumerate(columns))
+    value = " ".join(f"WHEN GROUPING({column}) = 0 THEN {column}" for column in columns)
+    found = table.database.run(
+        f"SELECT CASE {picked} END, CASE {value} END, count(*), sum(w), count(*) FILTER (is_positive) "
+        f"FROM (SELECT {', '.join(texts)}, __weight AS w, {is_positive} AS is_positive "
+        f"FROM learning WHERE {condition}) "
+        f"GROUP BY GROUPING SETS ({', '.join(f'({column})' for column in columns)})"
+    )
+    for i, level, rows, weight, positives in found:
+        result[names[i]].levels.append(
+            Level(MISSING if level is None else str(level), int(rows), float(weight), int(positives))
+        )
+    return result
