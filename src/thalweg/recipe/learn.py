@@ -120,7 +120,9 @@ def _prepare_view(table: Table, weights: str | None, training: np.ndarray | None
 
     weight = np.ones(table.n) if weights is None else read_weights(table, weights)
     mask = np.ones(table.n, dtype=bool) if training is None else training
-    table.database.register("roles", pyarrow.table({"__weight": weight, "__training": mask}))
+    table.database.register(
+        "roles", pyarrow.table({"__weight": weight, "__training": mask, "__row": np.arange(table.n)})
+    )
     table.database.run("CREATE OR REPLACE TEMP VIEW learning AS SELECT * FROM rows POSITIONAL JOIN roles")
     if not (weight[mask] > 0).any():
         raise DataError(f"{table.name}: no training row has a weight above 0.")

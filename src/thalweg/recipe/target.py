@@ -53,21 +53,21 @@ def _coded(table: Table, name: str, codes: dict[str, int]) -> np.ndarray:
     return out
 
 
-def distinct(table: Table, name: str, condition: str = "true") -> list[tuple[Any, int, int]]:
-    """The labels, how often, and the first row of each. Raises DataError for holes."""
+def distinct(table: Table, name: str, source: str = "rows", row: str = "rowid") -> list[tuple[Any, int, int]]:
+    """The labels in a source of SQL, how often, and the first row of each. Raises DataError for holes."""
     kind = table.require(name, "--target")
     text = text_sql(name, kind)
     rows = table.database.run(
-        f"SELECT {text} AS label, any_value({quoted(name)}), count(*), min(rowid) FROM rows WHERE {condition} "
+        f"SELECT {text} AS label, any_value({quoted(name)}), count(*), min({row}) FROM {source} "
         "GROUP BY label ORDER BY label LIMIT 1001"
     )
-    for text_label, _, count, row in rows:
+    for text_label, _, count, first in rows:
         if text_label is None:
             raise DataError(
-                f"{table.place(row)}: the target {name!r} has no value here ({count} such rows in all); "
+                f"{table.place(first)}: the target {name!r} has no value here ({count} such rows in all); "
                 "drop those rows, or fill them."
             )
-    return [(label_of(value, text_label, kind), int(count), int(row)) for text_label, value, count, row in rows]
+    return [(label_of(value, text_label, kind), int(count), int(first)) for text_label, value, count, first in rows]
 
 
 def find(table: Table, name: str, condition: str, positive: Any) -> Target:
@@ -75,7 +75,7 @@ def find(table: Table, name: str, condition: str, positive: Any) -> Target:
 
     Raises DataError for one class, more than two, or a `positive` that is neither.
     """
-    labels = [label for label, _, _ in distinct(table, name, condition)]
+    labels = [label for label, _, _ in distinct(table, name, f"(FROM learning WHERE {condition})", "__row")]
     labels.sort(key=lambda label: (isinstance(label, str), label))
     shown = ", ".join(repr(label) for label in labels[:5])
     if len(labels) == 1:

@@ -168,7 +168,7 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
     if options.standardize:
         centre, scale = arrays.centre_and_scale(data, centre=options.intercept)
         if not (np.isfinite(centre).all() and np.isfinite(scale).all()):
-            refuse_non_finite(data)
+            arrays.refuse_non_finite(data)
         data = replace(data, centre=centre, scale=scale)
         held_out = None if held_out is None else replace(held_out, centre=centre, scale=scale)
     recipe = from_arrays(column_names(rows[0], data.p), centre, scale, options.standardize)
