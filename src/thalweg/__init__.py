@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from thalweg.model import Model
     from thalweg.model_file import load
     from thalweg.stopping import Outcome
-    from thalweg.train import fit
+    from thalweg.train.assembly import fit
 
 _HOME = {
     "Certificate": "thalweg.certificate",
@@ -30,7 +30,7 @@ _HOME = {
     "RunError": "thalweg.errors",
     "ThalwegError": "thalweg.errors",
     "UsageError": "thalweg.errors",
-    "fit": "thalweg.train",
+    "fit": "thalweg.train.assembly",
     "load": "thalweg.model_file",
 }
 

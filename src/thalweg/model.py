@@ -101,8 +101,11 @@ class Model:
 
     def predict(self, rows: Any, threshold: float = 0.5, **reading: Any) -> np.ndarray:
         """(n,) labels: the positive one where its probability exceeds the threshold."""
-        positive = self.predict_proba(rows, **reading)[:, 1] > threshold
-        return np.array(self.classes)[positive.astype(int)]
+        return self.labels(self.predict_proba(rows, **reading)[:, 1], threshold)
+
+    def labels(self, probability: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+        """(n,) labels for probabilities (n,) of the positive class."""
+        return np.array(self.classes)[(probability > threshold).astype(int)]
 
     def evaluate(
         self, rows: Any, target: str | None = None, *, weights: Any = None, threshold: float = 0.5, **reading: Any

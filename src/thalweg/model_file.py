@@ -81,6 +81,20 @@ def load(path: str | Path) -> Model:
         raise ModelFileError(f"{path}: the model cannot be understood ({type(error).__name__}: {error}).") from None
 
 
+def is_model(path: Path) -> bool:
+    """Whether the file says of itself that it is a model, whole or not."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > 100_000_000:  # safetensors' own limit on its header; anything else would read a foreign file whole
+            return False
+        try:
+            header = json.loads(file.read(size))
+        except ValueError:
+            return False
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    return isinstance(metadata, dict) and metadata.get("format") == _FORMAT
+
+
 def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     from safetensors import SafetensorError, safe_open
 

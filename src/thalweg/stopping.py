@@ -10,7 +10,7 @@ class Outcome(Enum):
     CERTIFIED = "Reached the optimum: the certified gap is within the tolerance."
     SMALL_GRADIENT = "Reached a stationary point: the gradient norm is below its tolerance."
     HOLDOUT_ROSE = "Stopped early: the held-out loss stopped falling; the best point on the held-out rows was kept."
-    EPOCHS_SPENT = "Stopped before the tolerance: all epochs are spent; allow more --epochs, or try --method auto."
+    EPOCHS_SPENT = "Stopped before the tolerance: all epochs are spent; more --epochs or another --method may reach it."
     DIVERGING = "Diverging: the learning rate is too large for these rows."
     STALLED = "Stopped at the limits of float64: no step lowers the objective any further."
     SEPARATED = (

@@ -31,6 +31,7 @@ class NewtonState:
     before: Evaluation | None = None
     rate: float | None = None
     contraction: float = _BORROWED
+    borrowed: bool = False
     stuck: bool = False
 
     @property
@@ -61,15 +62,17 @@ class Newton:
         at = objective.evaluate(theta, Want.BORDER if borrowed else Want.HESSIAN)
         if self.metric is not None and theta.any() and at.value[0] > objective.null_value():
             at = objective.evaluate(np.zeros_like(theta), Want.HESSIAN)  # the sample misled: worse than the base rate
-        return _state(at, self.metric)
+        return replace(_state(at, self.metric), borrowed=at.hessian is None)
 
     def step(self, objective: Objective, state: NewtonState) -> NewtonState:
+        if not state.exact and not state.borrowed:  # the last step should have been certified and was not
+            state = _state(objective.evaluate(state.at.theta, Want.HESSIAN), None)
         at = state.at
         value, h = float(at.value[0]), _mean_curvature(at)
         direction = newton_step(at, state.newton, objective.intercept)
         after = 1.5 * state.predicted**2 / h if state.exact else state.contraction * state.predicted
         done = state.exact and self._last_from(state.predicted, value, h)
-        keep = not state.exact and state.contraction <= _POOR and not self._last_from(after, value, h)
+        keep = state.borrowed and state.contraction <= _POOR and not self._last_from(after, value, h)
         near = state.predicted <= _NEAR * value
         want = Want.BORDER if done or keep else Want.HESSIAN
         found = backtrack(objective, at, direction, want, with_step=near and state.exact)
@@ -78,7 +81,7 @@ class Newton:
         new, rate = found
         result = _state(new, state.metric, before=at, rate=rate)
         left = result.predicted / state.predicted if state.predicted > 0.0 else 0.0
-        return replace(result, contraction=left)
+        return replace(result, contraction=left, borrowed=state.borrowed and new.hessian is None)
 
     def _last_from(self, gap: float, value: float, h: float) -> bool:
         """Whether an exact step from a point with that gap can be expected to certify the tolerance."""

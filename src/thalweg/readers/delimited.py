@@ -30,7 +30,7 @@ def read_delimited(
     names = [name.strip() for name in fields] if header else [f"column{i}" for i in range(len(fields))]
     _refuse_duplicates(path, names)
     try:
-        database.run(_statement(path, names, header, delimiter))
+        database.create_in_order("raw", _statement(path, names, header, delimiter))
     except DataError as error:
         raise DataError(_in_words(path, str(error))) from None
     _type(database, names, missing)
@@ -42,7 +42,7 @@ def _statement(path: Path, names: list[str], header: bool, delimiter: str) -> st
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     packed = ", compression='gzip'" if path.suffix.lower() == ".gz" else ""
     return (
-        f"CREATE TEMP TABLE raw AS SELECT * FROM read_csv({literal(str(path))}, delim={literal(delimiter)}, "
+        f"SELECT * FROM read_csv({literal(str(path))}, delim={literal(delimiter)}, "
         f"quote='\"', escape='\"', header={str(header).lower()}, columns={{{columns}}}, "
         f"auto_detect=false, strict_mode=true, null_padding=false{packed})"
     )
@@ -98,21 +98,21 @@ def _refuse_duplicates(path: Path, names: list[str]) -> None:
 
 def _type(database: Database, names: list[str], missing: tuple[str, ...]) -> None:
     """`rows` from `raw`: a column whose every value is a number is DOUBLE, whose every value is a date TIMESTAMP."""
-    values = [hole_sql(f"trim({quoted(name)})", missing) for name in names]
-    counts = []
-    for value in values:
-        counts += [
-            f"count({value})",
-            f"count(TRY_CAST({value} AS DOUBLE))",
-            f"count(TRY_CAST({value} AS TIMESTAMP)) FILTER (TRY_CAST({value} AS DOUBLE) IS NULL)",
-        ]
-    found = database.run(f"SELECT {', '.join(counts)} FROM raw")[0]
+    trimmed = ", ".join(f"trim({quoted(name)}) AS v{i}" for i, name in enumerate(names))
+    values = ", ".join(f"{hole_sql(f'v{i}', missing)} AS v{i}" for i in range(len(names)))
+    database.run(f"CREATE TEMP VIEW filled AS SELECT {values} FROM (SELECT {trimmed} FROM raw)")
+    columns = [f"v{i}" for i in range(len(names))]
+    asked = ", ".join(f"count({v}), count(TRY_CAST({v} AS DOUBLE))" for v in columns)
+    found = database.run(f"SELECT {asked} FROM filled")[0]
+    words = [v for i, v in enumerate(columns) if found[2 * i] > found[2 * i + 1] == 0]
+    asked = ", ".join(f"count({v}) = count(TRY_CAST({v} AS TIMESTAMP))" for v in words)
+    dates = dict(zip(words, database.run(f"SELECT {asked} FROM filled")[0], strict=True)) if words else {}
     typed = []
-    for i, (name, value) in enumerate(zip(names, values, strict=True)):
-        filled, numbers, dates = found[3 * i : 3 * i + 3]
-        if filled == 0 or numbers == filled:
-            value = f"CAST({value} AS DOUBLE)"
-        elif dates == filled:
-            value = f"CAST({value} AS TIMESTAMP)"
+    for i, (name, v) in enumerate(zip(names, columns, strict=True)):
+        if found[2 * i] == found[2 * i + 1]:
+            value = f"CAST({v} AS DOUBLE)"
+        else:
+            value = f"CAST({v} AS TIMESTAMP)" if dates.get(v) else v
         typed.append(f"{value} AS {quoted(name)}")
-    database.run(f"CREATE TABLE rows AS SELECT {', '.join(typed)} FROM raw ORDER BY rowid")
+    database.create_in_order("rows", f"SELECT {', '.join(typed)} FROM filled")
+    database.run("DROP VIEW filled")

@@ -95,7 +95,7 @@ def _from_arrow(frame: Any, name: str) -> Table:
         raise DataError(f"{name}: there are no columns.")
     own = Database(name)
     own.register("source", frame)
-    own.run("CREATE TABLE rows AS SELECT * FROM source")
+    own.create_in_order("rows", "SELECT * FROM source")
     described = own.run("DESCRIBE rows")
     fingerprint = hashlib.sha256(f"{described}{own.run('SELECT count(*) FROM rows')}".encode()).hexdigest()
     return Table.of(own, f"frame:{fingerprint[:32]}")
@@ -113,10 +113,10 @@ def _from_file(path: Path, header: bool, format: str | None, missing: tuple[str,
         return Table.of(database, print_of_it, first_line=first_line)
     if kind == "libsvm":
         database.register("source", read_libsvm(path))
-        database.run("CREATE TABLE rows AS SELECT * FROM source")
+        database.create_in_order("rows", "SELECT * FROM source")
         return Table.of(database, print_of_it, first_line=None, label="label", absent_is_zero=True)
     reader = "read_parquet" if kind == "parquet" else "read_json_auto"
-    database.run(f"CREATE TABLE rows AS SELECT * FROM {reader}({literal(str(path))})")
+    database.create_in_order("rows", f"SELECT * FROM {reader}({literal(str(path))})")
     return Table.of(database, print_of_it)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 from thalweg.errors import DataError
 from thalweg.readers.database import Database, literal, quoted
 
@@ -75,9 +77,17 @@ class Table:
         found = self.database.run(f"SELECT rowid, {quoted(column)} FROM rows WHERE {condition} ORDER BY rowid LIMIT 1")
         return (int(found[0][0]), found[0][1]) if found else None
 
-    def batches(self, expressions: list[str]) -> Iterator[Any]:
-        """Arrow batches of these SQL expressions over all rows, in order."""
-        yield from self.database.batches(f"SELECT {', '.join(expressions)} FROM rows ORDER BY rowid")
+    def batches(self, expressions: list[str]) -> Iterator[tuple[np.ndarray | slice, Any]]:
+        """Arrow batches of these SQL expressions over all rows, each with the places (from 0) of its rows.
+
+        DuckDB streams batches from several threads, whatever ORDER BY says, so each row brings its own number.
+        """
+        for batch in self.database.batches(f"SELECT {', '.join(expressions)}, rowid FROM rows"):
+            places = batch.column(len(expressions)).to_numpy(zero_copy_only=False)
+            if len(places):
+                start, stop = int(places[0]), int(places[-1]) + 1
+                in_order = stop - start == len(places) and bool((np.diff(places) == 1).all())
+                yield (slice(start, stop) if in_order else places), batch
 
 
 def kind(duckdb_type: str) -> str:

@@ -49,19 +49,16 @@ class Recipe:
         """
         expressions = [self._expression(table, column) for column in self.columns]
         X = np.empty((table.n, len(self.terms)))
-        start = 0
-        for batch in table.batches(expressions) if expressions else ():
-            stop = start + batch.num_rows
+        for places, batch in table.batches(expressions) if expressions else ():
             j = 0
             for i, column in enumerate(self.columns):
                 raw = batch.column(i).to_numpy(zero_copy_only=False)
                 if isinstance(column, NumberColumn):
-                    self._refuse_infinite(table, column, raw, start)
+                    self._refuse_infinite(table, column, raw, places)
                 for values in column.values(raw):
                     term = self.terms[j]
-                    X[start:stop, j] = (values - term.mean) / term.scale
+                    X[places, j] = (values - term.mean) / term.scale
                     j += 1
-            start = stop
         return X
 
     def encode_target(self, table: Table, column: str | None = None) -> np.ndarray:
@@ -107,11 +104,12 @@ class Recipe:
             f"{table.place(row)}: column {column.name!r} holds {value!r}, but the model learnt a {column.kind} there."
         )
 
-    def _refuse_infinite(self, table: Table, column: NumberColumn, raw: np.ndarray, start: int) -> None:
+    def _refuse_infinite(self, table: Table, column: NumberColumn, raw: np.ndarray, places: np.ndarray | slice) -> None:
         if np.isinf(raw).any():
-            row = start + int(np.argmax(np.isinf(raw)))
+            found = int(np.argmax(np.isinf(raw)))
+            row = places.start + found if isinstance(places, slice) else int(places[found])
             raise DataError(
-                f"{table.place(row)}: column {column.name!r} holds {raw[row - start]}; a finite number was expected, "
+                f"{table.place(row)}: column {column.name!r} holds {raw[found]}; a finite number was expected, "
                 "or nothing at all for a hole."
             )
 

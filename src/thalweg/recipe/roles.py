@@ -32,11 +32,8 @@ def _read(table: Table, name: str, role: str) -> np.ndarray:
         where = table.place(found[0]) if found else table.name
         raise DataError(f"{where}: column {name!r} {value}, but {role} needs numbers.")
     out = np.empty(table.n)
-    start = 0
-    for batch in table.batches([number_sql(name, kind)]):
-        part = batch.column(0).to_numpy(zero_copy_only=False)
-        out[start : start + len(part)] = part
-        start += len(part)
+    for places, batch in table.batches([number_sql(name, kind)]):
+        out[places] = batch.column(0).to_numpy(zero_copy_only=False)
     bad = ~np.isfinite(out)
     if bad.any():
         row = int(np.argmax(bad))

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 from thalweg.readers import Table
+from thalweg.readers.database import quoted
 from thalweg.readers.table import number_sql, text_sql
 from thalweg.recipe.columns import MISSING
 
@@ -62,30 +64,30 @@ def number_statistics(
     """Statistics of each number or date column of `kinds`."""
     if not kinds:
         return {}
-    values = {name: number_sql(name, kind) for name, kind in kinds.items()}
+    values = ", ".join(f"{number_sql(name, kind)} AS v{i}" for i, (name, kind) in enumerate(kinds.items()))
+    source = f"(SELECT {values}, __weight AS w, {is_positive} AS y FROM learning WHERE {condition})"
+    columns = [f"v{i}" for i in range(len(kinds))]
     # moments about a value of the column itself: about 0 they would cancel for a timestamp, 1.6e9 ± 1e3
-    shifts = ", ".join(f"any_value({value})" for value in values.values())
-    shift = table.database.run(f"SELECT {shifts} FROM (SELECT * FROM learning WHERE {condition} LIMIT 1000)")[0]
+    picked = ", ".join(f"any_value({v})" for v in columns)
+    shift = table.database.run(f"SELECT {picked} FROM (FROM {source} LIMIT 1000)")[0]
     asked = []
-    for value, about in zip(values.values(), shift, strict=True):
-        x = f"({value} - {0.0 if about is None else float(about)!r}::DOUBLE)"
+    for v, about in zip(columns, shift, strict=True):
+        about = float(about) if about is not None and isfinite(about) else 0.0
+        x = f"({v} - {about!r}::DOUBLE)"
         asked += [
-            f"count({value})",
-            f"sum(__weight) FILTER ({value} IS NOT NULL)",
-            f"sum(__weight * {x})",
-            f"sum(__weight * {x} * {x})",
-            f"min({value})",
-            f"max({value})",
-            f"count(*) FILTER (isinf({value}))",
-            f"count(*) FILTER ({value} = floor({value}))",
-            f"max({value}) FILTER ({is_positive})",
-            f"min({value}) FILTER ({is_positive})",
-            f"max({value}) FILTER (NOT {is_positive})",
-            f"min({value}) FILTER (NOT {is_positive})",
-            f"approx_count_distinct({value})",
+            f"count({v})",
+            f"sum(CASE WHEN {v} IS NULL THEN 0 ELSE w END)",
+            f"sum(w * {x})",
+            f"sum(w * {x} * {x})",
+            f"min({v})",
+            f"max({v})",
+            f"max(CASE WHEN y THEN {v} END)",
+            f"min(CASE WHEN y THEN {v} END)",
+            f"max(CASE WHEN y THEN NULL ELSE {v} END)",
+            f"min(CASE WHEN y THEN NULL ELSE {v} END)",
         ]
-    width = len(asked) // len(values)
-    found = table.database.run(f"SELECT count(*), sum(__weight), {', '.join(asked)} FROM learning WHERE {condition}")[0]
+    width = len(asked) // len(columns)
+    found = table.database.run(f"SELECT count(*), sum(w), {', '.join(asked)} FROM {source}")[0]
     rows, total = int(found[0]), float(found[1])
     result = {}
     for i, (name, kind) in enumerate(kinds.items()):
@@ -96,8 +98,9 @@ def number_statistics(
 def _number(
     table: Table, name: str, kind: str, found: Sequence, about: float | None, rows: int, total: float
 ) -> NumberStatistics:
-    filled, weight, first, second, low, high, infinite, whole, top1, bottom1, top0, bottom0, different = found
+    filled, weight, first, second, low, high, top1, bottom1, top0, bottom0 = found
     sentence = None
+    infinite = filled and not (isfinite(low) and isfinite(high))
     if infinite:
         place = table.first_row(f"isinf({number_sql(name, kind)})", name)
         assert place is not None
@@ -116,14 +119,19 @@ def _number(
         holes=rows - filled,
         weight=total,
         hole_weight=total - weight,
-        mean=float(about or 0.0) + mean,
+        mean=(float(about) if about is not None and isfinite(about) else 0.0) + mean,
         variance=max(second / weight - mean * mean, 0.0) * weight / total,  # holes sit at the mean
         low=low,
         high=high,
         infinite=None,
-        row_number=rows >= 20 and filled == whole == rows and high - low == rows - 1 and different > 0.9 * rows,
+        row_number=rows >= 20 and filled == rows and high - low == rows - 1 and _all_different(table, name, rows),
         separates=known and (top1 < bottom0 or top0 < bottom1),
     )
+
+
+def _all_different(table: Table, name: str, rows: int) -> bool:
+    """Asked only of a column whose range is as long as the table."""
+    return bool(table.database.run(f"SELECT count(DISTINCT {quoted(name)}) FROM rows")[0][0] >= rows)
 
 
 def level_counts(

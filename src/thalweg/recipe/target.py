@@ -43,13 +43,10 @@ class Target:
 
 def _coded(table: Table, name: str, codes: dict[str, int]) -> np.ndarray:
     out = np.empty(table.n)
-    start = 0
-    for batch in table.batches([text_sql(name, table.columns[name])]):
+    for places, batch in table.batches([text_sql(name, table.columns[name])]):
         values = batch.column(0).dictionary_encode()
         mapping = np.array([codes[label_key(value)] for value in values.dictionary.to_pylist()], dtype=np.float64)
-        part = mapping[values.indices.to_numpy(zero_copy_only=False)]
-        out[start : start + len(part)] = part
-        start += len(part)
+        out[places] = mapping[values.indices.to_numpy(zero_copy_only=False)]
     return out
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import DataError
+from thalweg.recipe.target import label_key
 from thalweg.rows import DenseRows
 
 
@@ -199,13 +200,14 @@ def class_weights(
         total, positive = float(s.sum()), float(s @ y)
         factors = (total / (2.0 * (total - positive)), total / (2.0 * positive))
     else:
-        given = {str(label): float(value) for label, value in how.items()}
-        unknown = [label for label in given if label not in {str(name) for name in classes}]
-        if unknown:
-            raise DataError(
-                f"--class-weight names {unknown[0]!r}, but the labels are {classes[0]!r} and {classes[1]!r}."
-            )
-        factors = (given.get(str(classes[0]), 1.0), given.get(str(classes[1]), 1.0))
+        given = {label_key(label): float(value) for label, value in how.items()}
+        keys = [label_key(label) for label in classes]
+        for label in how:
+            if label_key(label) not in keys:
+                raise DataError(
+                    f"--class-weight names {label!r}, but the labels are {classes[0]!r} and {classes[1]!r}."
+                )
+        factors = (given.get(keys[0], 1.0), given.get(keys[1], 1.0))
         if min(factors) < 0.0 or max(factors) == 0.0:
             raise DataError("--class-weight needs weights of at least 0, not all of them 0.")
     return s * np.where(y == 1.0, factors[1], factors[0])

@@ -91,7 +91,12 @@ def _stages(
         last = stage is plan[-1]
         loss = held_out_loss(holdout, options, engine) if holdout is not None and last else None
         clock.stage = stage.name
-        solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
+        try:
+            solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
+        except KeyboardInterrupt:  # in this stage's first pass: there is no point of its own yet
+            if not theta.any():
+                raise
+            return _at_all_rows(rows, solution, options, l2, engine)
         clock.passes += objective.passes
         if solution.outcome is Outcome.INTERRUPTED and not last:
             return _at_all_rows(rows, solution, options, l2, engine)
@@ -103,9 +108,11 @@ def _stages(
 
 def _at_all_rows(rows: DenseRows, solution: Solution, options: Options, l2: float, engine: Threads) -> Solution:
     """An interrupted sample stage, judged on all rows: one pass, so that the model tells the truth about itself."""
+    outcome = Outcome.INTERRUPTED
     objective = Objective(rows, kernel(options.kernel), engine, penalty(l2, options.l1), options.intercept)
     at = objective.evaluate(solution.theta, Want.BORDER)
-    return replace(solution, at=at, certificate=certify(at, objective.penalty, options.intercept))
+    certificate = certify(at, objective.penalty, options.intercept)
+    return replace(solution, at=at, certificate=certificate, outcome=outcome, sentence=outcome.value)
 
 
 def held_out_loss(rows: DenseRows, options: Options, engine: Threads) -> Callable[[np.ndarray], float]:

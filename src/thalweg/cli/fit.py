@@ -1,0 +1,137 @@
+"""`thalweg fit`: rows in, a model file out."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
+from thalweg.errors import ModelFileError, UsageError
+from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
+
+
+@click.command("fit", short_help="Fit a model to a table of rows.")
+@click.argument("train", required=False)
+@click.option("--target", metavar="COLUMN", help="The column to learn (libsvm files have their own).")
+@click.option("-o", "--output", metavar="MODEL", help="Where to write the model.  [default: TRAIN's name + .thalweg]")
+@click.option("--method", type=click.Choice(["auto", *METHOD_NAMES]), default="auto", show_default=True)
+@click.option("--rate", type=float, help="Learning rate of gd, nesterov, minibatch and sgd.  [default: a safe one]")
+@click.option("--schedule", type=click.Choice(SCHEDULE_NAMES), help="How the rate falls.")
+@click.option("--batch-size", type=int, help="Rows in a mini-batch.  [default: 512]")
+@click.option("--average", is_flag=True, help="minibatch, sgd: average the points since the second epoch.")
+@click.option("--epochs", type=int, help="Most steps (epochs, for minibatch and sgd).")
+@click.option("--l2", type=float, help="Strength of l2/2·‖w‖².  [default: 1/S, S the total weight]")
+@click.option("--l1", type=float, default=0.0, help="Strength of l1·‖w‖₁.  [default: 0]")
+@click.option("--tol", type=float, default=1e-6, show_default=True, help="Relative certified gap to reach.")
+@click.option("--gradient-tol", type=float, help="Gradient norm to stop at.")
+@click.option("--holdout", metavar="FRACTION|FILE", help="A share of the rows, or a file, that only judges.")
+@click.option("--patience", type=int, help="Stop after so many held-out evaluations without improvement.")
+@click.option("--weights", metavar="COLUMN", help="Sample weights.")
+@click.option("--offset", metavar="COLUMN", help="Added to the margins.")
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Give both classes half of the weight.")
+@click.option("--only", multiple=True, metavar="COLUMN", help="Learn from these columns only; repeatable.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable.")
+@click.option("--categorical", multiple=True, metavar="COLUMN", help="Take this column as words; repeatable.")
+@click.option("--max-levels", type=int, default=100, show_default=True, help="Levels of a category before pooling.")
+@click.option("--positive", metavar="LABEL", help="The label that counts as 1.  [default: the later in order]")
+@click.option("--no-standardize", is_flag=True, help="Leave the columns as they are.")
+@click.option("--no-intercept", is_flag=True, help="No constant term.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the held-out rows and the random order.")
+@click.option("--threads", type=int, help="Threads; they change no bit of the result.  [default: all]")
+@click.option("--progress", type=click.Choice(["auto", "plain", "json", "off"]), default="auto", show_default=True)
+@reading
+@as_json
+def command(
+    train: str | None, output: str | None, progress: str, json_: bool, holdout: str | None, **given: Any
+) -> int:
+    """Fit a logistic regression to TRAIN (csv, tsv, parquet, json lines or libsvm; .gz too).
+
+    \b
+    thalweg fit loans.csv --target default --holdout 0.2
+    thalweg fit --sql "SELECT * FROM loans" --database bank.duckdb --target default -o loans.thalweg
+    """
+    rows, keywords = rows_and_reading(train, "TRAIN", given)
+    path = output_path(train, output)
+    refuse_unwritable(path)
+    given["standardize"] = not given.pop("no_standardize")
+    given["intercept"] = not given.pop("no_intercept")
+
+    from thalweg.observers.progress import progress_observer
+    from thalweg.stopping import Outcome
+    from thalweg.train.assembly import fit
+
+    with progress_observer(progress) as observers:
+        model = fit(rows, holdout=_holdout(holdout), observers=observers, **given, **keywords)
+    if model.outcome is Outcome.DIVERGING:
+        click.echo(f"thalweg: {model.sentence} No model was written.", err=True)
+        return 1
+    model.save(path)
+    if json_:
+        print_json(summary(model, path))
+    else:
+        from thalweg.report import fitted, show
+
+        show(fitted(model, path))
+    return 130 if model.outcome is Outcome.INTERRUPTED else 0
+
+
+def _holdout(text: str | None) -> float | str | None:
+    """A share where the text is a number, else a file."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def output_path(train: str | None, output: str | None) -> Path:
+    """Where the model goes: as asked, or TRAIN's name with .thalweg, in the current folder."""
+    if output is not None:
+        return Path(output)
+    if train is None:
+        raise UsageError("-o is missing: with --sql there is no file to name the model after.")
+    return Path(Path(train).name.split(".")[0] + ".thalweg")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise before the run what would be found out after it."""
+    if path.is_dir():
+        raise ModelFileError(f"{path}: this is a folder; give a file's name for the model.")
+    if not path.parent.is_dir():
+        raise ModelFileError(f"{path}: there is no folder {path.parent}; make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise ModelFileError(f"{path}: the folder {path.parent} cannot be written to.")
+    if path.exists() and path.stat().st_size > 0:
+        from thalweg.model_file import is_model
+
+        if not is_model(path):
+            raise ModelFileError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")
+
+
+def summary(model: Any, path: Path) -> dict[str, Any]:
+    """What `fit --json` prints."""
+    certificate = model.certificate
+    return {
+        "outcome": model.outcome.name.lower(),
+        "sentence": model.sentence,
+        "objective": model.objective,
+        "certificate": {
+            "gap": certificate.gap,
+            "relative_gap": certificate.relative_gap,
+            "kind": certificate.kind,
+            "reason": certificate.reason,
+        },
+        "gradient_norm": certificate.gradient_norm,
+        "newton_decrement": certificate.newton_decrement,
+        "method": model.method,
+        "rows": model.rows,
+        "columns": model.columns,
+        "steps": model.steps,
+        "passes": model.passes,
+        "seconds": model.seconds,
+        "holdout": model.holdout,
+        "notes": list(model.notes),
+        "model": str(path),
+    }

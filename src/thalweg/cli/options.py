@@ -1,0 +1,70 @@
+"""Options that several commands share: how rows are read, and what is printed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+_READING = (
+    click.option("--no-header", is_flag=True, help="The file has no column names; they are column0, column1, ..."),
+    click.option("--format", type=click.Choice(["csv", "tsv", "parquet", "jsonl", "libsvm"]), help="Kind of the file."),
+    click.option("--missing", multiple=True, metavar="TEXT", help="A text that is a hole; repeatable."),
+    click.option("--sql", metavar="QUERY", help="Rows from a query instead of a file; with --database."),
+    click.option("--database", metavar="FILE", help="The DuckDB file --sql asks, opened read-only."),
+)
+
+
+def reading(command: Command) -> Command:
+    """Add the options that say how rows are read."""
+    for option in reversed(_READING):
+        command = option(command)
+    return command
+
+
+def as_json(command: Command) -> Command:
+    """Add --json."""
+    return click.option("--json", "json_", is_flag=True, help="One JSON object on stdout, for machines.")(command)
+
+
+def rows_and_reading(rows: str | None, what: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The source of the rows, and the keywords for `open_table`, out of a command's options, which lose these."""
+    sql, database, format_ = given.pop("sql"), given.pop("database"), given.pop("format")
+    header, missing = not given.pop("no_header"), given.pop("missing")
+    if (sql is None) != (database is None):
+        raise click.UsageError("--sql and --database go together: the query, and the DuckDB file it asks.")
+    if (rows is None) == (sql is None):
+        raise click.UsageError(f"Give either {what} or --sql with --database.")
+    keywords: dict[str, Any] = {}
+    if not header:
+        keywords["header"] = False
+    if format_ is not None:
+        keywords["format"] = format_
+    if missing:
+        from thalweg.readers import DEFAULT_MISSING
+
+        keywords["missing"] = (*DEFAULT_MISSING, *missing)
+    if sql is not None:
+        if keywords:
+            raise click.UsageError("--no-header, --format and --missing go with files, not with --sql.")
+        return sql, {"database": database}
+    assert rows is not None
+    return rows, keywords
+
+
+def print_json(body: Any) -> None:
+    """One object on stdout; numbers that JSON has no word for become null."""
+    import json
+
+    click.echo(json.dumps(_finite(body), ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value

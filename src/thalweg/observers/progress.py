@@ -1,0 +1,102 @@
+"""Progress on stderr: a bar that moves as the certified gap closes, or lines, or JSON."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import log10
+from typing import TextIO
+
+from thalweg.events import Event, Observer
+
+
+@contextmanager
+def progress_observer(kind: str, stream: TextIO | None = None) -> Iterator[tuple[Observer, ...]]:
+    """The observers for --progress auto, plain, json or off; auto is the bar on a terminal, plain lines elsewhere."""
+    out = sys.stderr if stream is None else stream
+    if kind == "off":
+        yield ()
+    elif kind == "json":
+        yield (JsonLines(out),)
+    elif kind == "plain" or not out.isatty():
+        yield (PlainLines(out),)
+    else:
+        with _bar(out) as observer:
+            yield (observer,)
+
+
+class JsonLines:
+    """One JSON object an event."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def __call__(self, event: Event) -> None:
+        names = (
+            "kind", "stage", "step", "limit", "passes", "seconds", "objective", "gradient_norm", "gap", "relative_gap",
+            "tol", "rate", "holdout_loss", "outcome",
+        )  # fmt: skip
+        values = {name: getattr(event, name) for name in names}
+        finite = {
+            name: None if isinstance(value, float) and not abs(value) < float("inf") else value
+            for name, value in values.items()
+        }
+        print(json.dumps(finite), file=self.out, flush=True)
+
+
+class PlainLines:
+    """A line an event while they are few; of a long run every 2nd, 5th, 10th, 20th ... step."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "end" or (event.kind == "step" and event.step % _spacing(event.step)):
+            return
+        print(line(event), file=self.out, flush=True)
+
+
+def _spacing(step: int) -> int:
+    """1 up to 20 steps, then a tenth of the step's power of ten or half of it: tens of lines for thousands of steps."""
+    size = 1
+    while step > 20 * size:
+        size *= 10
+    return size
+
+
+def line(event: Event) -> str:
+    """One event in words."""
+    parts = [f"{event.stage}: step {event.step}", f"objective {event.objective:.8g}"]
+    if event.relative_gap is not None:
+        parts.append(f"relative gap {event.relative_gap:.1e}")
+    elif event.gradient_norm is not None:
+        parts.append(f"gradient norm {event.gradient_norm:.1e}")
+    if event.holdout_loss is not None:
+        parts.append(f"held-out loss {event.holdout_loss:.6g}")
+    return ", ".join(parts) + f" ({event.passes:.1f} passes, {event.seconds:.1f} s)"
+
+
+def closeness(event: Event) -> float:
+    """How much of the way to the tolerance is done, 0 to 1, in digits of the gap; of the steps where there is none."""
+    by_steps = event.step / event.limit if event.limit else 0.0
+    if event.relative_gap is None or event.tol is None or event.relative_gap <= 0.0:
+        return 1.0 if event.relative_gap == 0.0 else min(by_steps, 1.0)
+    if event.relative_gap >= 1.0 or event.tol <= 0.0:
+        return 0.0
+    return min(1.0, log10(event.relative_gap) / log10(min(event.tol, 0.1)))
+
+
+@contextmanager
+def _bar(out: TextIO) -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+    with Progress(*columns, console=Console(file=out), transient=False) as progress:
+        task = progress.add_task("reading", total=1.0, words="")
+
+        def observer(event: Event) -> None:
+            words = line(event).split(": ", 1)[1]
+            progress.update(task, description=event.stage, completed=closeness(event), words=words)
+
+        yield observer

@@ -1,0 +1,201 @@
+"""What people read of a model: rich renderables, one function each, and `show`, which prints them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from thalweg.certificate import WORDS, Certificate
+from thalweg.metrics import Report
+from thalweg.model import Model
+from thalweg.recipe import CategoryColumn, NumberColumn
+
+
+def show(renderable: RenderableType) -> None:
+    """Print to stdout; without a terminal, plain and wide enough that no cell is cut."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    console.print(renderable)
+
+
+def fitted(model: Model, path: Path) -> RenderableType:
+    """What `thalweg fit` ends with."""
+    return Group(
+        outcome(model),
+        facts(
+            {
+                "rows x columns": f"{model.rows:,} x {model.columns}",
+                "method": effort(model),
+                "objective": f"{model.objective:.10g}",
+                **({} if model.holdout is None else held_out(model.holdout)),
+                "model": str(path),
+            }
+        ),
+        notes(model),
+    )
+
+
+def outcome(model: Model) -> RenderableType:
+    """The two sentences: how the run ended, and how far from the optimum it can be."""
+    colour = "green" if model.outcome.converged else "yellow"
+    return Group(Text(model.sentence, style=colour), Text(certificate_sentence(model.objective, model.certificate)))
+
+
+def certificate_sentence(objective: float, certificate: Certificate) -> str:
+    """The certificate, said in words."""
+    if certificate.gap is not None and certificate.kind is not None:
+        return (
+            f"The objective {objective:.10g} is at most {certificate.gap:.1e} above its minimum "
+            f"(relative gap {certificate.relative_gap:.1e}; certificate {certificate.kind}: {WORDS[certificate.kind]})."
+        )
+    decrement = certificate.newton_decrement
+    return (
+        f"The objective is {objective:.10g}; {certificate.reason}: gradient norm {certificate.gradient_norm:.1e}"
+        + ("" if decrement is None else f", Newton decrement {decrement:.1e}")
+        + "."
+    )
+
+
+def held_out(quality: Mapping[str, Any]) -> dict[str, str]:
+    """Held-out quality in one line."""
+    auc = "no AUC (one class)" if quality["auc"] is None else f"AUC {quality['auc']:.4f}"
+    return {
+        f"held out ({quality['rows']:,} rows)": (
+            f"log-loss {quality['log_loss']:.4f}, {auc}, Brier {quality['brier']:.4f}, "
+            f"accuracy {quality['accuracy']:.4f}"
+        )
+    }
+
+
+def facts(rows: Mapping[str, str]) -> Table:
+    """Names and values in two columns."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def notes(model: Model) -> RenderableType:
+    """What the recipe found."""
+    return Group(*(Text(f"note: {note}", style="cyan") for note in model.notes))
+
+
+def quality(found: Report, classes: tuple[Any, Any]) -> RenderableType:
+    """What `thalweg evaluate` prints."""
+    head = {
+        "rows": f"{found.rows:,}",
+        "log-loss": f"{found.log_loss:.6f}",
+        "Brier score": f"{found.brier:.6f}",
+        "AUC": "only one class is present" if found.auc is None else f"{found.auc:.6f}",
+        "accuracy": f"{found.accuracy:.6f}",
+    }
+    negative, positive = classes
+    confusion = Table(title=f"Confusion at threshold {found.threshold:g}", title_justify="left")
+    for column in ("", f"predicted {negative}", f"predicted {positive}"):
+        confusion.add_column(column, justify="right" if column else "left")
+    cells = {name: f"{weight:,.10g}" for name, weight in found.confusion.items()}
+    confusion.add_row(f"is {negative}", cells["true_negative"], cells["false_positive"])
+    confusion.add_row(f"is {positive}", cells["false_negative"], cells["true_positive"])
+    calibration = Table(title="Calibration, by tenths of the rows", title_justify="left")
+    for column in ("probability from", "to", "rows", "mean predicted", "share observed"):
+        calibration.add_column(column, justify="right")
+    for row in found.calibration:
+        calibration.add_row(
+            f"{row['from']:.4f}",
+            f"{row['to']:.4f}",
+            f"{row['rows']:,}",
+            f"{row['predicted']:.4f}",
+            f"{row['observed']:.4f}",
+        )
+    return Group(facts(head), confusion, calibration)
+
+
+def model_report(model: Model, top: int) -> RenderableType:
+    """What `thalweg show` prints."""
+    parts: list[RenderableType] = [outcome(model), coefficients(model, top)]
+    if not model.recipe.plain:
+        parts.append(recipe(model))
+    parts += [notes(model), provenance(model)]
+    return Group(*parts)
+
+
+def coefficients(model: Model, top: int) -> Table:
+    """The strongest columns in raw units, with odds ratios, and on the standardised scale penalties act on."""
+    order = np.argsort(-np.abs(model.standardized_coef), kind="stable")[:top]
+    hidden = len(model.coef) - len(order)
+    table = Table(
+        title=f"Log-odds of {model.classes[1]!r} against {model.classes[0]!r}, strongest first",
+        title_justify="left",
+        caption=f"{count(hidden, 'weaker column')} not shown; --all lists them" if hidden else None,
+        caption_justify="left",
+    )
+    table.add_column("column", overflow="fold")
+    for name in ("coefficient", "odds ratio", "standardized"):
+        table.add_column(name, justify="right")
+    table.add_row("(intercept)", f"{model.intercept:.6g}", "", f"{model.standardized_intercept:.6g}")
+    with np.errstate(over="ignore"):
+        ratios = np.exp(model.coef)
+    for j in order:
+        table.add_row(
+            model.feature_names[j], f"{model.coef[j]:.6g}", f"{ratios[j]:.6g}", f"{model.standardized_coef[j]:.6g}"
+        )
+    return table
+
+
+def recipe(model: Model) -> Table:
+    """What each raw column became."""
+    table = Table(title="Recipe", title_justify="left")
+    for name in ("column", "becomes"):
+        table.add_column(name, overflow="fold")
+    for column, words in recipe_lines(model):
+        table.add_row(column, words)
+    return table
+
+
+def recipe_lines(model: Model) -> Iterator[tuple[str, str]]:
+    """Raw column and, in words, what it became."""
+    terms = {term.name: term for term in model.recipe.terms}
+    for column in model.recipe.columns:
+        if isinstance(column, NumberColumn):
+            term = terms[column.name]
+            unit = "a number" if column.kind == "number" else "days since 1970-01-01"
+            words = f"{unit}, mean {term.mean:.6g}, scale {term.scale:.6g}"
+            words += f"; holes become {column.fill:.6g} with an indicator" if column.holes else ""
+        else:
+            assert isinstance(column, CategoryColumn)
+            shown = ", ".join(column.levels[:8]) + (" ..." if len(column.levels) > 8 else "")
+            words = f"{count(len(column.levels), 'level')} against {column.reference!r}: {shown}"
+        yield column.name, words
+
+
+def provenance(model: Model) -> RenderableType:
+    """Data, options and versions the model was fitted with."""
+    given = {name: value for name, value in model.options.items() if value not in (None, [], (), "", False)}
+    source, weight = model.data.get("source", "?"), model.data["total_weight"]
+    lines = {
+        "fitted on": f"{source}, {model.rows:,} rows, total weight {weight:g}",
+        "fingerprint": str(model.data.get("fingerprint", "")),
+        "method": effort(model),
+        "options": ", ".join(f"{name}={value}" for name, value in given.items()),
+        "versions": ", ".join(f"{name} {number}" for name, number in model.versions.items()),
+    }
+    if model.holdout is not None:
+        lines |= held_out(model.holdout)
+    return facts({name: value for name, value in lines.items() if value})
+
+
+def effort(model: Model) -> str:
+    """What the run took."""
+    return f"{model.method}, {count(model.steps, 'step')}, {model.passes:.1f} passes, {model.seconds:.2f} s"
+
+
+def count(number: int, thing: str) -> str:
+    """1 step, 2 steps."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
