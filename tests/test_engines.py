@@ -1,10 +1,12 @@
 """Threads: the same bits on any number of them, nobody's settings changed, and errors that arrive where they belong."""
 
+import os
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +105,24 @@ def test_fits_that_overlap_in_any_order_leave_the_blas_as_it_was(two_blas_thread
     assert blas_threads() == two_blas_threads
 
 
+def test_a_fit_in_another_thread_is_limited_too_whoever_set_a_limit_before(many_blocks: Problem) -> None:
+    """threadpoolctl 3.8 ignores, without a word, every thread but the first that set OpenBLAS's count."""
+    newton_bits(many_blocks, 1)  # the main thread sets a limit, and stays alive
+    during: list[int] = []
+
+    def fit() -> None:
+        observers = [lambda event: during.extend(blas_threads())]
+        solve(many_blocks.objective(), Newton(), many_blocks.origin, Rules(), observers)
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        worker = threading.Thread(target=fit)
+        worker.start()
+        worker.join()
+        assert set(during) == {1}
+        assert blas_threads() == before
+
+
 def test_concurrent_fits_leave_the_blas_as_it_was(two_blas_threads: list[int], many_blocks: Problem) -> None:
     workers = [threading.Thread(target=newton_bits, args=(many_blocks, 2)) for _ in range(5)]
     for worker in workers:
@@ -114,11 +134,11 @@ def test_concurrent_fits_leave_the_blas_as_it_was(two_blas_threads: list[int], m
 
 def test_a_failed_fit_leaves_the_blas_as_it_was(two_blas_threads: list[int]) -> None:
     with pytest.raises(ZeroDivisionError):
-        Threads(2).fold(counted_rows(9), failing_at(4, ZeroDivisionError("in a task")))
+        Threads(2).fold(CountedRows(9), failing_at(4, ZeroDivisionError("in a task")))
     assert blas_threads() == two_blas_threads
 
 
-class counted_rows:  # noqa: N801 - reads as a function where it is used
+class CountedRows:
     """Rows whose block i holds the number i; `fail` is raised instead of the block of that number."""
 
     p = 1
@@ -145,7 +165,7 @@ def adding(block: Block) -> Sums:
     return Sums(np.array([block.X[0, 0]]))
 
 
-def failing_at(number: int, error: BaseException):
+def failing_at(number: int, error: BaseException) -> Callable[[Block], Sums]:
     def task(block: Block) -> Sums:
         if block.X[0, 0] == number:
             raise error
@@ -157,7 +177,7 @@ def failing_at(number: int, error: BaseException):
 @pytest.mark.parametrize("threads", [1, 2, 7, 50])
 @pytest.mark.parametrize("blocks", [1, 2, 3, 40])
 def test_every_block_is_folded_once(threads: int, blocks: int) -> None:
-    total = Threads(threads).fold(counted_rows(blocks), adding)
+    total = Threads(threads).fold(CountedRows(blocks), adding)
     assert total.loss[0] == sum(range(blocks))
 
 
@@ -173,7 +193,7 @@ def test_blocks_are_folded_in_their_order_whoever_is_slow() -> None:
             others_done.release()
         return Sums(np.array([(0.1, 0.2, 0.3, 1e16)[int(block.X[0, 0])]]))
 
-    assert Threads(2).fold(counted_rows(4), task).loss[0] == 0.1 + 0.2 + 0.3 + 1e16
+    assert Threads(2).fold(CountedRows(4), task).loss[0] == 0.1 + 0.2 + 0.3 + 1e16
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -181,7 +201,7 @@ def test_blocks_are_folded_in_their_order_whoever_is_slow() -> None:
 def test_an_exception_in_a_task_reaches_the_caller(threads: int, number: int) -> None:
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError, match="in a task"):
-        Threads(threads).fold(counted_rows(40), failing_at(number, ZeroDivisionError("in a task")))
+        Threads(threads).fold(CountedRows(40), failing_at(number, ZeroDivisionError("in a task")))
     assert threading.active_count() == before
 
 
@@ -192,21 +212,23 @@ def test_an_exception_while_reading_a_block_reaches_the_caller(threads: int, num
     before = threading.active_count()
     for _ in range(20):  # whichever thread happens to ask for the block
         with pytest.raises(OSError, match="disk"):
-            Threads(threads).fold(counted_rows(40, fail=(number, OSError("disk"))), adding)
+            Threads(threads).fold(CountedRows(40, fail=(number, OSError("disk"))), adding)
     assert threading.active_count() == before
 
 
 def test_ctrl_c_in_the_calling_thread_reaches_the_caller_and_leaves_no_thread() -> None:
-    caller = threading.current_thread()
+    caller, pressed = threading.current_thread(), threading.Event()
 
     def task(block: Block) -> Sums:
         if threading.current_thread() is caller:
+            pressed.set()
             raise KeyboardInterrupt
+        pressed.wait(10)  # or the others might have done all blocks before the caller has one
         return adding(block)
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        Threads(4).fold(counted_rows(1000), task)
+        Threads(4).fold(CountedRows(1000), task)
     assert threading.active_count() == before
 
 
@@ -221,17 +243,16 @@ def test_threads_that_cannot_be_started_leave_none_behind(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(threading.Thread, "start", refused)
     with pytest.raises(RuntimeError, match="can't start"):
-        Threads(8).fold(counted_rows(1000), adding)
+        Threads(8).fold(CountedRows(1000), adding)
     assert threading.active_count() == before
 
 
 def test_ctrl_c_inside_a_fit_keeps_the_best_point(many_blocks: Problem) -> None:
     objective = many_blocks.objective(threads=2)
-    kernel, caller, passes = objective.kernel, threading.current_thread(), 0
+    kernel, caller, before = objective.kernel, threading.current_thread(), threading.active_count()
 
     class Interrupting:
         def sums(self, block: Block, *rest: object) -> Sums:
-            nonlocal passes
             if threading.current_thread() is caller and objective.passes >= 3:
                 raise KeyboardInterrupt
             return kernel.sums(block, *rest)
@@ -241,8 +262,9 @@ def test_ctrl_c_inside_a_fit_keeps_the_best_point(many_blocks: Problem) -> None:
     objective.kernel = Interrupting()
     solution = solve(objective, GradientDescent(), many_blocks.origin, Rules())
     assert solution.outcome is Outcome.INTERRUPTED
-    assert solution.at.value[0] < np.log(2.0) + 1.0
-    assert not [thread for thread in threading.enumerate() if thread.daemon and "work" in thread.name]
+    assert solution.steps >= 1
+    assert solution.at.value[0] <= many_blocks.value(many_blocks.origin)
+    assert threading.active_count() == before
 
 
 FORK = """
@@ -294,10 +316,8 @@ FORK = """
 """
 
 
-@pytest.mark.skipif(not hasattr(sys, "getswitchinterval") or sys.platform == "win32", reason="needs os.fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which this system lacks")
 def test_fits_work_after_a_fork() -> None:
-    from pathlib import Path
-
     script = textwrap.dedent(FORK).format(tests=str(Path(__file__).parent))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -25,6 +25,7 @@ def one_blas_thread() -> Iterator[None]:
                 from threadpoolctl import ThreadpoolController  # finding the libraries takes milliseconds: once
 
                 _controller = ThreadpoolController()
+            _let_this_thread_set()
             _limiter = _controller.limit(limits=1, user_api="blas")
         _holders += 1
     try:
@@ -33,18 +34,45 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _holders -= 1
             if _holders == 0 and _limiter is not None:
+                _let_this_thread_set()
                 _limiter.restore_original_limits()
+                _let_this_thread_set()
                 _limiter = None
 
 
+def _let_this_thread_set() -> None:
+    """threadpoolctl 3.8 lets only the first thread that ever set OpenBLAS's count set it again, and ignores all others.
+
+    That thread is seldom the last to leave, and a fit in any other would run with all of BLAS's threads: so we make
+    the place free before we set anything, and leave it free.
+    """
+    assert _controller is not None
+    for library in _controller.lib_controllers:
+        free = getattr(library, "clear_controlling_thread", None)  # since 3.8, and OpenBLAS only
+        if free is not None:
+            free(force=True)
+
+
+def _before_fork() -> None:
+    """No thread may be inside OpenBLAS's own setting of its threads: the child would inherit a lock held for ever."""
+    _lock.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    _lock.release()
+
+
 def _after_fork_in_child() -> None:
-    """The child has one thread, and may have been forked while another held the lock or the limit."""
+    """The child has one thread, and may have been forked while another held the limit."""
     global _lock, _holders, _limiter
     _lock = threading.Lock()
     if _limiter is not None:
+        _let_this_thread_set()
         _limiter.restore_original_limits()
     _holders, _limiter = 0, None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )

@@ -42,17 +42,19 @@ class Threads:
         with one_blas_thread():
             blocks = rows.blocks()
             head = list(islice(blocks, 2))
+            if len(head) == 1:
+                return task(head[0])
             fold = _Fold(chain(head, blocks), task)
-            wanted = self.count - 1 if len(head) > 1 else 0
-            helpers = [threading.Thread(target=fold.work, daemon=True) for _ in range(wanted)]
-            for helper in helpers:
-                helper.start()
+            helpers = [threading.Thread(target=fold.work, daemon=True) for _ in range(self.count - 1)]
             try:
+                for helper in helpers:
+                    helper.start()
                 fold.work()
             finally:
                 fold.stop()  # after Ctrl-C the others finish the block in hand and take no other
                 for helper in helpers:
-                    helper.join()
+                    if helper.ident is not None:  # started, which Ctrl-C or a lack of threads may have prevented
+                        helper.join()
             return fold.result()
 
 
@@ -71,11 +73,11 @@ class _Fold:
 
     def work(self) -> None:
         while True:
-            with self._lock:
-                item = None if self._stopped else next(self._blocks, None)
-            if item is None:
-                return
             try:
+                with self._lock:
+                    item = None if self._stopped else next(self._blocks, None)
+                if item is None:
+                    return
                 self._done(item[0], self._task(item[1]))
             except BaseException as error:  # kept for the calling thread, which raises it again in `result`
                 with self._lock:

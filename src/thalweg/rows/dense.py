@@ -7,7 +7,7 @@ import numpy as np
 
 from thalweg.rows.block import Block
 
-_BLOCK_CELLS = 1 << 19  # 4 MiB of float64: enough blocks to share out, few enough that Python's part stays unseen
+_BLOCK_CELLS = 1 << 20  # 8 MiB of float64: enough blocks to share out, few enough that Python's part stays unseen
 _FEWEST_ROWS = 512  # below this the (p, p) sums of a block cost more than the block itself
 
 
