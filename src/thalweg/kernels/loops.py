@@ -14,12 +14,13 @@ class Loops:
         n, p = block.X.shape
         k = theta.shape[1]
         total = Sums.zeros(p, k, want, step is not None)
-        for i in range(n):
-            row = _row(block, i)
-            for j in range(k):
-                _add_sample(total, row, j, [float(t) for t in theta[:, j]], want)
-                if step is not None:
-                    _add_step(total, row, j, [float(t) for t in theta[:, j]], [float(t) for t in step[:, j]])
+        with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums, where the objective says it in words
+            for i in range(n):
+                row = _row(block, i)
+                for j in range(k):
+                    _add_sample(total, row, j, [float(t) for t in theta[:, j]], want)
+                    if step is not None:
+                        _add_step(total, row, j, [float(t) for t in theta[:, j]], [float(t) for t in step[:, j]])
         return total
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:

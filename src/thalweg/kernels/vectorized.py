@@ -37,7 +37,10 @@ class Vectorized:
             D = X @ step[:-1] + step[-1]
             total.reach = np.abs(D).max(axis=0, initial=0.0)
             total.product = X1.T @ (S * expit(Z - D) * expit(D - Z) * D)
-            total.divergence = (S * divergence(Z - D, D)).sum(axis=0)
+            weighted = (S * divergence(Z - D, D)).sum(
+                axis=0
+            )  # 0·∞ for a long step of weight 0, which the next line ends
+            total.divergence = np.where(total.reach <= 1, weighted, np.inf)
         return total
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
