@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import Problem, random_problem
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from problems import Problem, random_problem
 from thalweg.engines import Threads
 from thalweg.engines.blas import one_blas_thread
 from thalweg.kernels.sums import Sums

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from problems import EPS
 
+from problems import EPS
 from thalweg.penalties import L1, L2, PENALTIES, ElasticNet, Penalty, penalty
 
 STRENGTHS = [(0.3, 0.7), (1e-6, 5.0), (40.0, 1e-4)]
