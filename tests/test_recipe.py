@@ -1,0 +1,221 @@
+"""The recipe: what raw columns become, learnt from the training rows alone, and replayed to the last bit."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import thalweg
+from thalweg.errors import DataError, UsageError
+from thalweg.readers import open_table
+from thalweg.recipe import Recipe, learn
+
+FRAME = pd.DataFrame(
+    {
+        "size": [1.0, 2.0, np.nan, 4.0, 5.0, 9.0],
+        "colour": ["red", "blue", "red", None, "red", "green"],
+        "member": [True, False, True, True, False, False],
+        "day": pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-02", "2020-01-01", "2020-01-05", "2020-01-02"]),
+        "y": [0, 1, 0, 1, 1, 0],
+    }
+)
+
+
+def recipe_of(frame: pd.DataFrame, **options) -> tuple[Recipe, np.ndarray]:
+    table = open_table(frame)
+    recipe = learn(table, target="y", **options)
+    return recipe, recipe.encode(table)
+
+
+def test_each_kind_of_column_becomes_what_the_docs_say() -> None:
+    recipe, X = recipe_of(FRAME, standardize=False)
+    assert [term.name for term in recipe.terms] == [
+        "size",
+        "size is missing",
+        "colour=blue",
+        "colour=green",
+        "colour=(missing)",
+        "member=true",
+        "day",
+    ]
+    assert X[:, 0].tolist() == [1.0, 2.0, 4.2, 4.0, 5.0, 9.0]  # the hole is the mean of the others
+    assert X[:, 1].tolist() == [0, 0, 1, 0, 0, 0]
+    assert X[:, 2].tolist() == [0, 1, 0, 0, 0, 0]
+    assert X[:, 4].tolist() == [0, 0, 0, 1, 0, 0]
+    assert X[:, 5].tolist() == [1, 0, 1, 1, 0, 0]
+    assert (X[:, 6] - X[0, 6]).tolist() == [0, 2, 1, 0, 4, 1]
+
+
+def test_standardised_columns_have_mean_zero_and_deviation_one() -> None:
+    _, X = recipe_of(FRAME)
+    assert np.allclose(X.mean(axis=0), 0.0, atol=1e-12)
+    assert np.allclose(X.std(axis=0), 1.0, rtol=1e-12)
+
+
+def test_without_an_intercept_columns_are_scaled_but_not_centred() -> None:
+    recipe, X = recipe_of(FRAME, intercept=False)
+    assert all(term.mean == 0.0 for term in recipe.terms)
+    assert np.allclose((X**2).mean(axis=0), 1.0, rtol=1e-12)
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=6, max_size=6).filter(lambda w: w[0] + w[2] + w[5] > 0 < w[1] + w[3] + w[4])
+)
+def test_a_weight_equals_so_many_rows_in_everything_learnt(weights: list[int]) -> None:
+    weighted, _ = recipe_of(FRAME.assign(s=weights), weights="s")
+    repeated, _ = recipe_of(FRAME.loc[FRAME.index.repeat(weights)].reset_index(drop=True))
+    assert [term.name for term in weighted.terms] == [term.name for term in repeated.terms]
+    for a, b in zip(weighted.terms, repeated.terms, strict=True):
+        # dates are 18,000 days from the origin, whose roundings are eps·18,000
+        assert a.mean == pytest.approx(b.mean, rel=1e-12, abs=1e-11)
+        assert a.scale == pytest.approx(b.scale, rel=1e-9)
+
+
+def test_a_timestamp_keeps_its_digits() -> None:
+    """1.6e9 ± 1e3: Σx² - (Σx)² would leave a deviation without one correct digit."""
+    rng = np.random.default_rng(0)
+    seconds = 1.6e9 + 1e3 * rng.standard_normal(5000)
+    recipe, _ = recipe_of(pd.DataFrame({"t": seconds, "y": rng.integers(0, 2, 5000)}))
+    assert recipe.terms[0].scale == pytest.approx(seconds.std(), rel=1e-9)
+
+
+def test_held_out_rows_teach_nothing() -> None:
+    training = np.array([True, True, True, True, True, False])
+    recipe, X = recipe_of(FRAME, training=training, standardize=False)
+    assert "colour=green" not in [term.name for term in recipe.terms]
+    assert X[2, 0] == pytest.approx(3.0)  # the mean without the 9
+
+
+def test_a_recipe_comes_back_from_json_and_encodes_to_the_last_bit() -> None:
+    recipe, X = recipe_of(FRAME)
+    back = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
+    assert back == recipe
+    assert back.encode(open_table(FRAME)).tobytes() == X.tobytes()
+
+
+def test_rows_encode_alike_alone_and_together() -> None:
+    recipe, X = recipe_of(FRAME)
+    alone = [recipe.encode(open_table(FRAME.iloc[[i]].reset_index(drop=True))) for i in range(6)]
+    assert np.vstack(alone).tobytes() == X.tobytes()
+
+
+def test_values_never_seen_and_holes_never_seen_count_as_average() -> None:
+    recipe, _ = recipe_of(FRAME.dropna().reset_index(drop=True))
+    new = pd.DataFrame({"size": [np.nan], "colour": ["mauve"], "member": [True], "day": ["2020-01-02"]})
+    names = [term.name for term in recipe.terms]
+    row = recipe.encode(open_table(new))[0]
+    assert row[names.index("size")] == 0.0
+    assert all(row[i] == pytest.approx(0.0, abs=1e-12) for i, name in enumerate(names) if name.startswith("colour"))
+
+
+def test_rare_levels_are_pooled_and_take_in_what_was_never_seen() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"c": rng.choice(list("aaaabbbccdefg"), 300), "y": rng.integers(0, 2, 300)})
+    recipe, _ = recipe_of(frame, max_levels=3, standardize=False)
+    assert [term.name for term in recipe.terms] == ["c=b", "c=c", "c=(other)"]
+    assert any("pooled as (other)" in note for note in recipe.notes)
+    encoded = recipe.encode(open_table(pd.DataFrame({"c": ["zzz", "a", "g"]})))
+    assert encoded.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 1]]
+
+
+def test_what_deserves_a_note_is_noted() -> None:
+    n = 60
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 2, n)
+    frame = pd.DataFrame(
+        {
+            "same": 7.0,
+            "word": "x",
+            "nothing": np.nan,
+            "name": [f"person {i}" for i in range(n)],
+            "row": np.arange(n),
+            "leak": y * 2.0 + rng.random(n),
+            "leak2": np.where(y == 1, "p", "q"),
+            "fine": rng.random(n),
+            "y": y,
+        }
+    )
+    recipe, _ = recipe_of(frame)
+    said = " ".join(recipe.notes)
+    for words in (
+        "'same' is constant (7): dropped",
+        "'word' is constant (x): dropped",
+        "'nothing' is empty: dropped",
+        "'name' is an identifier",
+        "'row' counts the rows",
+        "'leak' alone separates",
+        "'leak2' alone separates",
+    ):
+        assert words in said
+    assert "fine" not in said
+
+
+def test_a_constant_column_stays_where_there_is_no_intercept() -> None:
+    frame = pd.DataFrame({"one": 1.0, "x": np.arange(30) % 7, "y": np.arange(30) % 2})
+    recipe, _ = recipe_of(frame, intercept=False, standardize=False)
+    assert [term.name for term in recipe.terms] == ["one", "x"]
+
+
+def test_an_intercept_alone_is_a_model() -> None:
+    frame = pd.DataFrame({"one": 1.0, "y": [0, 1, 1, 1]})
+    model = thalweg.fit(frame, target="y", tol=1e-14)
+    assert model.columns == 0
+    # P's curvature there is 3/16, so a gap of 1e-14·P leaves b within √(2e-14·P·16/3)
+    assert model.intercept == pytest.approx(np.log(3), abs=3e-7)
+
+
+def test_labels_match_by_value_whatever_type_holds_them() -> None:
+    recipe, _ = recipe_of(FRAME)
+    assert recipe.target is not None and recipe.target.classes == (0, 1)
+    for labels in ([0, 1], [0.0, 1.0], ["0", "1"], ["0.", "1."], [False, True][:0] or ["0.0", "1.0"]):
+        table = open_table(pd.DataFrame({"y": labels}))
+        assert recipe.target.encode(table).tolist() == [0.0, 1.0]
+    with pytest.raises(DataError, match=r"row 2: column 'y' holds 2, but 0 or 1 was expected"):
+        recipe.target.encode(open_table(pd.DataFrame({"y": [1, 2]})))
+
+
+REFUSED = [
+    ({"only": ["size"], "drop": ["size"]}, UsageError, "--only and by --drop"),
+    ({"drop": ["y"]}, UsageError, "--target and to --drop"),
+    ({"weights": "y"}, UsageError, "two of the roles"),
+    ({"only": ["sise"]}, DataError, "did you mean 'size'"),
+    ({"weights": "colour"}, DataError, "--weights needs numbers"),
+    ({"offset": "size"}, DataError, "row 3: column 'size' holds no value"),
+    ({"positive": "2"}, DataError, "--positive is '2'"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "words"), REFUSED)
+def test_roles_that_cannot_be_are_refused(options: dict, error: type, words: str) -> None:
+    with pytest.raises(error) as refusal:
+        table = open_table(FRAME)
+        learn(table, target="y", **options)
+        if "offset" in options:
+            thalweg.fit(FRAME, target="y", **options)
+    assert words in str(refusal.value)
+
+
+def test_an_infinite_value_is_named_with_its_row() -> None:
+    with pytest.raises(DataError, match=r"row 2: column 'x' holds inf"):
+        recipe_of(pd.DataFrame({"x": [1.0, np.inf, 2.0], "y": [0, 1, 1]}))
+    recipe, _ = recipe_of(pd.DataFrame({"x": [1.0, 3.0, 2.0], "y": [0, 1, 1]}))
+    with pytest.raises(DataError, match=r"row 1: column 'x' holds -inf"):
+        recipe.encode(open_table(pd.DataFrame({"x": [-np.inf]})))
+
+
+def test_the_coefficients_of_a_published_fit_come_out(shared_data) -> None:
+    """GLM.jl's admit ~ gre + gpa + factor(rank), unpenalised; our reference level is the most frequent, rank 2."""
+    expected = json.loads((shared_data / "reference" / "expected.json").read_text())["admit_logit"]
+    model = thalweg.fit(
+        shared_data / "reference" / "admit.csv", target="admit", categorical=["rank"], l2=0.0, gradient_tol=1e-10
+    )
+    found = dict(zip(model.feature_names, model.coef, strict=True))
+    intercept, gre, gpa, rank2, rank3, rank4 = expected["coef"]
+    wanted = {"gre": gre, "gpa": gpa, "rank=1": -rank2, "rank=3": rank3 - rank2, "rank=4": rank4 - rank2}
+    for name, value in wanted.items():  # GLM.jl stops at a relative change of the deviance of 1e-6
+        assert found[name] == pytest.approx(value, rel=1e-6), name
+    assert model.intercept == pytest.approx(intercept + rank2, rel=1e-6)
+    assert 2 * model.rows * model.objective == pytest.approx(expected["deviance"], rel=1e-10)
