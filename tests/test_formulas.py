@@ -127,10 +127,12 @@ def test_divergence_is_an_upper_bound_on_the_exact_one(z: float, length: float, 
     exact = exact_divergence(z, d)
     assert exact >= 0
     p = min(sigmoid(z), sigmoid(-z))
-    # q - r carries a rounding of 4·eps·p, which is squared and divided by 2q(1 - q) or 2r(1 - r), about p
+    # q and r carry a rounding of 4·eps·p, and r that of the margin z + d besides; (q - r)²/(2·rest) squares it, with
+    # rest the lesser of q(1 - q) and r(1 - r), r no less than p/e and no probability above 3/4 on p's side
     q = p * (1.0 + (1.0 - p) * (d if z < 0 else -d))
-    rounding = 4 * EPS * p
-    slack = (math.sqrt(2 * divergence(z, d)) + rounding) * rounding / math.sqrt(max(min(q, p), 1e-300))
+    rest = max(min(q, p / math.e) / 4, 1e-300)
+    rounding = (4 + abs(z) + 1) * EPS * p
+    slack = math.sqrt(2 * divergence(z, d) / rest) * rounding + rounding * rounding / rest
     assert Decimal(divergence(z, d)) * (1 + Decimal(8 * EPS)) + Decimal(slack) >= exact
 
 

@@ -22,6 +22,8 @@ from thalweg.rows import Block, RandomAccessRows, Rows
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
+_TOO_LARGE = "the square of some column overflows. Standardise the columns, or scale the large ones down."
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -67,7 +69,7 @@ class Objective:
     intercept   whether b exists
     share       what one pass over these rows counts in `passes`: 1, or less for a sample of the rows
 
-    Raises RunError when P is not a number at some point, naming the likely cause.
+    Raises RunError when P is not a number at some point, or its Hessian not finite, naming the likely cause.
     """
 
     def __init__(
@@ -145,10 +147,13 @@ class Objective:
 
     @cached_property
     def separating_weight(self) -> float:
-        """The smallest positive weight, if all labels are 0 or 1; else 0: soft labels are never separated."""
+        """The smallest positive weight, if a loss can prove separation at all; else 0.
+
+        Soft labels are never separated, and with offsets a row may be on its side by its offset alone.
+        """
         smallest = np.inf
         for block in self.rows.blocks():
-            if not np.isin(block.y, (0.0, 1.0)).all():
+            if block.offset is not None or not np.isin(block.y, (0.0, 1.0)).all():
                 return 0.0
             positive = np.ones(1) if block.weight is None else block.weight[block.weight > 0.0]
             smallest = min(smallest, float(positive.min(initial=np.inf)))
@@ -177,6 +182,8 @@ class Objective:
             X = np.asarray(block.X, dtype=np.float64)
             total += np.einsum("ij,ij->j", X, X) if block.weight is None else block.weight @ (X * X)
         self.passes += self.share
+        if not np.isfinite(total).all():
+            raise RunError(_TOO_LARGE)
         diagonal = total / (4.0 * self.total_weight) + self.penalty.l2
         return np.append(diagonal, 0.25) if self.intercept else diagonal
 
@@ -200,6 +207,8 @@ class Objective:
                 "the objective is not a number at this point: some margin overflowed. "
                 "Standardise the columns, or use a smaller --rate."
             )
+        if sums.hessian is not None and not np.isfinite(sums.hessian).all():
+            raise RunError(_TOO_LARGE)
         return sums
 
     def _padded(self, theta: np.ndarray) -> np.ndarray:

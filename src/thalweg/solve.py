@@ -65,7 +65,8 @@ def solve(
     when the very first evaluation fails.
     """
     run = _Run(objective, optimizer, rules, observers, holdout, clock or Clock(time.perf_counter()))
-    with objective.engine.running():
+    # a point that overflows ends the run in words; NumPy's warnings on the way would only come before them
+    with objective.engine.running(), np.errstate(over="ignore", invalid="ignore"):
         return run.go(theta)
 
 
