@@ -1,7 +1,7 @@
 """The command line as a stranger uses it: every command, every --json key, every complaint one sentence."""
 
+import errno
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -289,11 +289,33 @@ def test_a_closed_pipe_is_silent(folder: Path) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "closed").mkdir(mode=0o500)
-    assert run(["fit", "train.csv", "--target", "bought", "-o", "closed/m.thalweg"]) == 1
-    assert "cannot be written" in capsys.readouterr().err
+@pytest.mark.parametrize("command", ["fit train.csv --target bought -o", "predict m.thalweg train.csv -o"])
+def test_a_folder_that_cannot_be_written_to_is_named_before_the_work(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("thalweg.model_file.tempfile.TemporaryFile", refuse)
+    (folder / "closed").mkdir()
+    assert run([*command.split(), "closed/out.csv"]) == 1
+    assert "the folder closed cannot be written to: Permission denied" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_every_file_as_it_was(folder: Path) -> None:
+    """A limit on the size of files stands for the full disk: the system refuses the bytes in the same way."""
+    run(["fit", "train.csv", "--target", "bought", "-o", "m.thalweg", "--progress", "off"])
+    (folder / "scores.csv").write_text("as it was")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for command in ("fit train.csv --target bought -o m.thalweg", "predict m.thalweg train.csv -o scores.csv"):
+        limited = (
+            "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)); from thalweg.cli import main; sys.exit(main())"
+        )
+        done = subprocess.run([sys.executable, "-c", limited, *command.split()], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "could not be written: File too large" in done.stderr and "Traceback" not in done.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 REAL = {

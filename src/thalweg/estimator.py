@@ -17,8 +17,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from thalweg.errors import DataError, ThalwegError
-from thalweg.events import Event
 from thalweg.observers import Trace
+from thalweg.observers.callbacks import CallbackTasks
 from thalweg.optimizers import OPTIMIZERS
 from thalweg.rows import DenseRows
 from thalweg.schedules import SCHEDULES
@@ -112,7 +112,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             options = self._options(rows.total_weight)
             plan = stages(options, choose(options, rows.n, rows.p), rows.n, rows.p)
             context = self._init_callback_context(max_subtasks=1 + sum(stage.rules.epochs for stage in plan))
-            tasks = [_Tasks(self, context, rows, X, labels, sample_weight)] if hasattr(self, "_skl_callbacks") else []
+            tasks = []
+            if hasattr(self, "_skl_callbacks"):
+                tasks = [CallbackTasks(self, context, partial(_coefficients, rows), X, labels, sample_weight)]
             trace = Trace()
             solution = run(rows, options, [trace, *tasks]).solution
         except ThalwegError as error:
@@ -183,36 +185,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             reached = f"The certified gap is {gap:.2g} of P; tol asks {self.tol:g}."
         advice = " Columns of one scale help: StandardScaler before the fit, or standardize=True."
         return f"{_in_python(sentence)} {reached}{advice if self.outcome_ is Outcome.EPOCHS_SPENT else ''}"
-
-
-class _Tasks:
-    """An observer that makes each step a task of scikit-learn's callbacks.
-
-    As in scikit-learn's own estimators a step's task begins where the one before ends, so the last never runs and ends
-    empty. A callback that asks to stop ends the run as Ctrl-C does, with the best point so far, but without a warning.
-    """
-
-    def __init__(self, estimator: Any, context: Any, rows: DenseRows, X: Any, y: np.ndarray, weight: Any) -> None:
-        metadata = None if weight is None else {"sample_weight": weight}
-        self.context, self.rows, self.stopped, self.step = context, rows, False, None
-        self.data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        context.call_on_fit_task_begin(**self.data)
-
-    def __call__(self, event: Event) -> None:
-        if event.kind == "end" or (event.kind == "start" and self.step is not None):
-            return
-        now = {**self.data, "reconstruction_attributes": partial(_coefficients, self.rows, event.theta)}
-        step, self.step = self.step, None
-        if step is not None and step.call_on_fit_task_end(**now):
-            self.stopped = True
-            raise KeyboardInterrupt
-        self.step = self.context.subcontext(task_name="step").call_on_fit_task_begin(**now)
-
-    def close(self) -> None:
-        """End the task that never ran, and the fit."""
-        if self.step is not None:
-            self.step.call_on_fit_task_end(estimator=self.data["estimator"])
-        self.context.call_on_fit_task_end(**self.data, reconstruction_attributes={})
 
 
 def _two_classes(y: np.ndarray) -> np.ndarray:

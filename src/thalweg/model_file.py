@@ -37,6 +37,24 @@ def save(model: Model, path: str | Path) -> None:
     write_whole(Path(path), to_bytes(tensors, metadata=metadata), "the model")
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Find out before the work whether a file can be written there, by writing an empty one beside its place.
+
+    Raises ModelFileError with the cause in words.
+    """
+    if path.is_dir():
+        raise ModelFileError(f"{path}: this is a folder; give a file's name.")
+    if not path.parent.is_dir():
+        raise ModelFileError(f"{path}: there is no folder {path.parent}; make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: the folder {path.parent} cannot be written to: {error.strerror or error}."
+        ) from None
+
+
 def write_whole(path: Path, content: bytes, what: str) -> None:
     """Write bytes so that the file is never half there: to a temporary file in the same folder, synced, renamed.
 

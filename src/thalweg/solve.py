@@ -87,9 +87,9 @@ class _Run:
         self.watch = HoldoutWatch(rules.patience)
         self.divergence = DivergenceWatch()
         self.steps = 0
-        self.best: tuple[Evaluation, Certificate] | None = None
+        self.best: tuple[Evaluation, Certificate, float | None] | None = None
         self.best_score = np.inf
-        self.latest: tuple[Evaluation, Certificate]
+        self.latest: tuple[Evaluation, Certificate, float | None]
 
     def go(self, theta: np.ndarray) -> Solution:
         state = None
@@ -119,13 +119,13 @@ class _Run:
         certificate = certify(at, self.objective.penalty, self.objective.intercept, state.before)
         if self.probes(state) and worth_probing(self.objective, at, certificate, self.rules.tol):
             certificate = probe(self.objective, at, certificate)
-        self.latest = (at, certificate)
         value = float(at.value[0])
         loss = self.holdout(at.theta) if self.holdout is not None else None
+        self.latest = (at, certificate, loss)
         judged_by_holdout = loss is not None and self.rules.patience is not None
         better = self.watch.improved(loss) if loss is not None and judged_by_holdout else value <= self.best_score
         if self.best is None or better:
-            self.best, self.best_score = (at, certificate), value
+            self.best, self.best_score = self.latest, value
         self.tell(kind, state, certificate, loss)
         return self.verdict(state, certificate)
 
@@ -199,9 +199,8 @@ class _Run:
 
     def end(self, state: Any, outcome: Outcome, extra: str) -> Solution:
         assert self.best is not None
-        at, certificate = self.best
-        if outcome is Outcome.CERTIFIED:  # the point that was certified, though P's rounding may rank another first
-            at, certificate = self.latest
+        # the point that was certified, though P's rounding may rank another first
+        at, certificate, loss = self.latest if outcome is Outcome.CERTIFIED else self.best
         if outcome in (Outcome.SMALL_GRADIENT, Outcome.EPOCHS_SPENT, Outcome.STALLED) and self.separated(at):
             outcome = Outcome.SEPARATED
         sentence = outcome.value
@@ -215,7 +214,7 @@ class _Run:
                 certificate = probe(self.objective, at, certificate)
             if certificate.gap is None:
                 certificate = self.with_decrement(at, certificate)
-        self.send(self.event("end", at, certificate, state=state, outcome=sentence))
+        self.send(self.event("end", at, certificate, holdout_loss=loss, state=state, outcome=sentence))
         return Solution(at.theta, at, certificate, outcome, sentence, self.steps, state)
 
     def with_decrement(self, at: Evaluation, certificate: Certificate) -> Certificate:

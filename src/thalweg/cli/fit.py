@@ -1,6 +1,5 @@
 """`thalweg fit`: rows in, a model file out."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def command(
     """
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     path = output_path(train, output)
-    refuse_unwritable(path)
+    _refuse_output(path)
     given["standardize"] = not given.pop("no_standardize")
     given["intercept"] = not given.pop("no_intercept")
 
@@ -95,19 +94,13 @@ def output_path(train: str | None, output: str | None) -> Path:
     return Path(Path(train).name.split(".")[0] + ".thalweg")
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Raise before the run what would be found out after it."""
-    if path.is_dir():
-        raise ModelFileError(f"{path}: this is a folder; give a file's name for the model.")
-    if not path.parent.is_dir():
-        raise ModelFileError(f"{path}: there is no folder {path.parent}; make it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise ModelFileError(f"{path}: the folder {path.parent} cannot be written to.")
-    if path.exists() and path.stat().st_size > 0:
-        from thalweg.model_file import is_model
+def _refuse_output(path: Path) -> None:
+    """Raise before the run what would be found out after it; a file that is no model is never replaced by one."""
+    from thalweg.model_file import is_model, refuse_unwritable
 
-        if not is_model(path):
-            raise ModelFileError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")
+    refuse_unwritable(path)
+    if path.exists() and path.stat().st_size > 0 and not is_model(path):
+        raise ModelFileError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")
 
 
 def summary(model: Any, path: Path) -> dict[str, Any]:

@@ -31,8 +31,10 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
     if output is not None and Path(output).suffix not in (".csv", ".parquet"):
         raise UsageError(f"-o {output}: the ending must be .csv or .parquet.")
 
-    from thalweg.model_file import load
+    from thalweg.model_file import load, refuse_unwritable
 
+    if output is not None:
+        refuse_unwritable(Path(output))
     judge: Model = load(model)
     probability = judge.predict_proba(source, **keywords)[:, 1]
     labels = judge.labels(probability, threshold)

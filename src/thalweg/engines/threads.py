@@ -27,9 +27,9 @@ class Engine(Protocol):
 class Threads:
     """`count` threads, the calling one among them; None means as many as this process may use.
 
-    The calling thread takes the first block before any other thread is woken: sleeping threads wake slowly on small
-    virtual machines, and a table of one block never starts any. Safe under fork (no thread outlives a fold) and under
-    other people's threads (no state is shared between folds).
+    The calling thread works too, since a new thread is slow to begin on small virtual machines, and a table of one
+    block starts none. Safe under fork (no thread outlives a fold) and under other people's threads (no state is shared
+    between folds).
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -108,7 +108,7 @@ class _Fold:
 
 
 def available_cpus() -> int:
-    """CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPUs this process may run on; fewer where OMP_NUM_THREADS says so, as joblib's workers do to share a machine."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cpus, int(asked)) if asked.isdigit() and int(asked) > 0 else cpus

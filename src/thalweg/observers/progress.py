@@ -76,6 +76,18 @@ def line(event: Event) -> str:
     return ", ".join(parts) + f" ({event.passes:.1f} passes, {event.seconds:.1f} s)"
 
 
+def beside_a_bar(event: Event) -> str:
+    """One event in few enough characters to leave the bar its place on 80 columns."""
+    parts = [f"step {event.step}"]
+    if event.relative_gap is not None:
+        parts.append(f"gap {event.relative_gap:.0e}")
+    elif event.gradient_norm is not None:
+        parts.append(f"gradient {event.gradient_norm:.0e}")
+    if event.holdout_loss is not None:
+        parts.append(f"held-out {event.holdout_loss:.4f}")
+    return ", ".join(parts) + f", {event.seconds:.1f} s"
+
+
 def closeness(event: Event) -> float:
     """How much of the way to the tolerance is done, 0 to 1, in digits of the gap; of the steps where there is none."""
     by_steps = event.step / event.limit if event.limit else 0.0
@@ -91,12 +103,12 @@ def _bar(out: TextIO) -> Iterator[Observer]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[words]}"))
     with Progress(*columns, console=Console(file=out), transient=False) as progress:
-        task = progress.add_task("reading", total=1.0, words="")
+        task = progress.add_task("reading", total=None, words="")  # no total: the bar pulses
 
         def observer(event: Event) -> None:
-            words = line(event).split(": ", 1)[1]
-            progress.update(task, description=event.stage, completed=closeness(event), words=words)
+            words = beside_a_bar(event)
+            progress.update(task, description=event.stage, total=1.0, completed=closeness(event), words=words)
 
         yield observer
