@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow check format bench lock clean
+.PHONY: demo test test-slow check format bench figures lock clean
 
 demo: $(READY)
 	@$(BIN)/python scripts/demo.py
@@ -26,6 +26,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+figures: $(READY)
+	$(BIN)/thalweg textbook figures -o docs/textbook/figures
 
 lock: $(READY)
 	scripts/lock

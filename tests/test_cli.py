@@ -296,7 +296,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_work(
     def refuse(dir: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("thalweg.model_file.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("thalweg.output.tempfile.TemporaryFile", refuse)
     (folder / "closed").mkdir()
     assert run([*command.split(), "closed/out.csv"]) == 1
     assert "the folder closed cannot be written to: Permission denied" in capsys.readouterr().err

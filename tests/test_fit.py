@@ -256,10 +256,14 @@ def test_the_exported_names_are_these() -> None:
         "Model",
         "ModelFileError",
         "Outcome",
+        "OutputError",
         "RunError",
         "ThalwegError",
         "UsageError",
+        "descend",
+        "figures",
         "fit",
         "load",
+        "textbook",
     ]
     assert all(hasattr(thalweg, name) for name in thalweg.__all__)

@@ -15,7 +15,7 @@ PACKAGE = Path(thalweg.__file__).parent
 # Floor by floor, as in the design's section 2. A module or folder may import from lower floors, and on its own floor
 # from those listed before it; inside a folder, anything that makes no cycle.
 FLOORS: list[list[str]] = [
-    ["errors", "names", "formulas", "penalties", "schedules", "events"],
+    ["errors", "names", "output", "formulas", "penalties", "schedules", "events"],
     ["rows", "readers", "recipe"],
     ["kernels"],
     ["engines"],
@@ -24,20 +24,31 @@ FLOORS: list[list[str]] = [
     ["metrics", "solve", "model", "model_file"],
     ["observers"],
     ["train"],
-    ["report", "estimator", "cli", "__main__"],
+    ["descent", "textbook", "figures", "report", "estimator", "cli", "__main__"],
 ]
 RANK = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}
 
 # Heavy and optional libraries, and the only files that may import each.
 HOMES: dict[str, set[str]] = {
-    "click": {"cli/__init__.py", "cli/options.py", "cli/fit.py", "cli/predict.py", "cli/evaluate.py", "cli/show.py"},
+    "click": {
+        "cli/__init__.py",
+        "cli/options.py",
+        "cli/fit.py",
+        "cli/predict.py",
+        "cli/evaluate.py",
+        "cli/show.py",
+        "cli/textbook.py",
+    },
     "duckdb": {"readers/database.py"},
+    "jax": {"descent/jax_gradient.py"},
+    "matplotlib": {"figures/canvas.py"},
     "pandas": set(),
     "polars": set(),
     "pyarrow": {"cli/predict.py", "readers/libsvm.py", "recipe/learn.py"},
     "rich": {"observers/progress.py", "report.py"},
     "safetensors": {"model_file.py"},
-    "sklearn": {"estimator.py", "metrics.py"},
+    "sklearn": {"estimator.py", "metrics.py", "textbook/sentiment.py"},
+    "sympy": {"textbook/symbolic.py"},
     "threadpoolctl": {"engines/blas.py"},
 }
 EVERYWHERE = {"numpy", "scipy", *sys.stdlib_module_names}
@@ -127,6 +138,17 @@ def test_heavy_and_optional_libraries_stand_in_their_own_files(file: str) -> Non
             f"{file} imports {library}: add it to HOMES in {Path(__file__).name}, with its one file"
         )
         assert file in HOMES[library], f"{file} imports {library}, which lives in {sorted(HOMES[library])}"
+
+
+MEETS_THE_KERNELS = {"timing.py", "sentiment.py"}  # to time the loop against a kernel; to fit plain word counts
+
+
+def test_the_textbook_s_algorithms_know_nothing_of_the_kernels_that_are_tested_against_them() -> None:
+    own = {"descent", "errors", "formulas", "schedules", "textbook"}
+    for file, tree in FILES.items():
+        folder, _, name = file.partition("/")
+        if folder == "textbook" and name not in {"__init__.py", *MEETS_THE_KERNELS}:
+            assert {room(target) for target in map(module_of, imports(tree)) if target} <= own, file
 
 
 @pytest.mark.parametrize("library", HOMES)

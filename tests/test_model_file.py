@@ -11,7 +11,7 @@ from safetensors.numpy import save as to_bytes
 from safetensors.numpy import save_file
 
 import thalweg
-from thalweg import model_file
+from thalweg import model_file, output
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +97,15 @@ def test_a_full_disk_leaves_the_old_model_and_no_other_file(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(model_file.os, "fsync", full)
-    with pytest.raises(thalweg.ModelFileError, match="No space left on device"):
+    monkeypatch.setattr(output.os, "fsync", full)
+    with pytest.raises(thalweg.OutputError, match="No space left on device"):
         model.save(saved)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
 
 
 def test_a_folder_that_is_not_there_is_named(model: thalweg.Model, tmp_path: Path) -> None:
-    with pytest.raises(thalweg.ModelFileError, match="could not be written"):
+    with pytest.raises(thalweg.OutputError, match="could not be written"):
         model.save(tmp_path / "nowhere" / "m.thalweg")
 
 

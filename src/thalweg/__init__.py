@@ -10,8 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from thalweg import figures, textbook
     from thalweg.certificate import Certificate
-    from thalweg.errors import DataError, ModelFileError, RunError, ThalwegError, UsageError
+    from thalweg.descent.descend import descend
+    from thalweg.errors import DataError, ModelFileError, OutputError, RunError, ThalwegError, UsageError
     from thalweg.estimator import LogisticRegression
     from thalweg.events import Event
     from thalweg.model import Model
@@ -26,13 +28,17 @@ _HOME = {
     "LogisticRegression": "thalweg.estimator",
     "Model": "thalweg.model",
     "ModelFileError": "thalweg.errors",
+    "OutputError": "thalweg.errors",
     "Outcome": "thalweg.stopping",
     "RunError": "thalweg.errors",
     "ThalwegError": "thalweg.errors",
     "UsageError": "thalweg.errors",
+    "descend": "thalweg.descent.descend",
     "fit": "thalweg.train.assembly",
     "load": "thalweg.model_file",
 }
+
+_MODULES = ("figures", "textbook")
 
 __all__ = [
     "Certificate",
@@ -42,15 +48,21 @@ __all__ = [
     "Model",
     "ModelFileError",
     "Outcome",
+    "OutputError",
     "RunError",
     "ThalwegError",
     "UsageError",
+    "descend",
+    "figures",
     "fit",
     "load",
+    "textbook",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"thalweg.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'thalweg' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
@@ -59,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted({*globals(), *_HOME, *_MODULES})

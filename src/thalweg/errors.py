@@ -3,7 +3,8 @@
     ThalwegError
     ├── UsageError       options that do not go together, or a value out of its range    (exit code 2)
     ├── DataError        something in the rows: names file, row, column, value, way out  (exit code 1)
-    ├── ModelFileError   a model file that cannot be read or written                     (exit code 1)
+    ├── ModelFileError   a model file that cannot be read                                (exit code 1)
+    ├── OutputError      a file that cannot be written                                   (exit code 1)
     ├── RunError         the run itself could not go on                                  (exit code 1)
     └── OptionalDependencyError   a library for this feature is not installed            (exit code 1)
 
@@ -28,7 +29,11 @@ class DataError(ThalwegError, ValueError):
 
 
 class ModelFileError(ThalwegError):
-    """A model file is missing, damaged, foreign, too new, or cannot be written."""
+    """A model file is missing, damaged, foreign or too new."""
+
+
+class OutputError(ThalwegError):
+    """A file cannot be written; what stood in its place is untouched."""
 
 
 class RunError(ThalwegError):

@@ -132,7 +132,7 @@ class Model:
     def save(self, path: str | Path) -> None:
         """Write the model file, whole or not at all.
 
-        Raises ModelFileError where it cannot be written, naming the cause.
+        Raises OutputError where it cannot be written, naming the cause.
         """
         # the file's module needs this one to build a model again, so it cannot be imported above
         from thalweg.model_file import save

@@ -1,10 +1,7 @@
 """The model file `*.thalweg`: safetensors with JSON metadata. Loading reads numbers and text, and runs nothing."""
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 from thalweg.certificate import Certificate
 from thalweg.errors import ModelFileError
 from thalweg.model import Model
+from thalweg.output import write_whole
 from thalweg.recipe import Recipe
 from thalweg.stopping import Outcome
 
@@ -27,7 +25,7 @@ _PLAIN = ("sentence", "method", "steps", "passes", "seconds", "rows", "holdout",
 def save(model: Model, path: str | Path) -> None:
     """Write the model to a temporary file beside its place, then rename: the file is whole or as it was before.
 
-    Raises ModelFileError where it cannot be written, naming the cause.
+    Raises OutputError where it cannot be written, naming the cause.
     """
     from safetensors.numpy import save as to_bytes
 
@@ -35,45 +33,6 @@ def save(model: Model, path: str | Path) -> None:
     body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     metadata = {"format": _FORMAT, "schema": str(SCHEMA), "model": body, "sha256": _digest(body, tensors)}
     write_whole(Path(path), to_bytes(tensors, metadata=metadata), "the model")
-
-
-def refuse_unwritable(path: Path) -> None:
-    """Find out before the work whether a file can be written there, by writing an empty one beside its place.
-
-    Raises ModelFileError with the cause in words.
-    """
-    if path.is_dir():
-        raise ModelFileError(f"{path}: this is a folder; give a file's name.")
-    if not path.parent.is_dir():
-        raise ModelFileError(f"{path}: there is no folder {path.parent}; make it first.")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ModelFileError(
-            f"{path}: the folder {path.parent} cannot be written to: {error.strerror or error}."
-        ) from None
-
-
-def write_whole(path: Path, content: bytes, what: str) -> None:
-    """Write bytes so that the file is never half there: to a temporary file in the same folder, synced, renamed.
-
-    Raises ModelFileError with the cause in words.
-    """
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        raise ModelFileError(f"{path}: {what} could not be written: {error.strerror or error}.") from None
 
 
 def load(path: str | Path) -> Model:
@@ -184,9 +143,3 @@ def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name}{tensors[name].dtype}{tensors[name].shape}".encode())
         digest.update(np.ascontiguousarray(tensors[name]).tobytes())
     return digest.hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

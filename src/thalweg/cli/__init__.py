@@ -1,4 +1,4 @@
-"""The command line: `thalweg fit | predict | evaluate | show`. Only click is imported before a command runs."""
+"""The command line, `thalweg COMMAND`. Only click is imported before a command runs."""
 
 import sys
 from importlib import import_module
@@ -11,6 +11,7 @@ COMMANDS = {
     "predict": "thalweg.cli.predict",
     "evaluate": "thalweg.cli.evaluate",
     "show": "thalweg.cli.show",
+    "textbook": "thalweg.cli.textbook",
 }
 
 

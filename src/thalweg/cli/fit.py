@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
-from thalweg.errors import ModelFileError, UsageError
+from thalweg.errors import OutputError, UsageError
 from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
 
 
@@ -96,11 +96,12 @@ def output_path(train: str | None, output: str | None) -> Path:
 
 def _refuse_output(path: Path) -> None:
     """Raise before the run what would be found out after it; a file that is no model is never replaced by one."""
-    from thalweg.model_file import is_model, refuse_unwritable
+    from thalweg.model_file import is_model
+    from thalweg.output import refuse_unwritable
 
     refuse_unwritable(path)
     if path.exists() and path.stat().st_size > 0 and not is_model(path):
-        raise ModelFileError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")
+        raise OutputError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")
 
 
 def summary(model: Any, path: Path) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
     if output is not None and Path(output).suffix not in (".csv", ".parquet"):
         raise UsageError(f"-o {output}: the ending must be .csv or .parquet.")
 
-    from thalweg.model_file import load, refuse_unwritable
+    from thalweg.model_file import load
+    from thalweg.output import refuse_unwritable
 
     if output is not None:
         refuse_unwritable(Path(output))
@@ -68,6 +69,6 @@ def _write(labels: Any, probability: Any, output: str | None) -> None:
     if output is None:
         click.echo(buffer.getvalue(), nl=False)
         return
-    from thalweg.model_file import write_whole
+    from thalweg.output import write_whole
 
     write_whole(Path(output), buffer.getvalue(), "the predictions")

@@ -1,0 +1,53 @@
+"""Files are written whole or not at all: what stood there before stays until the new one is complete."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from thalweg.errors import OutputError
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Find out before the work whether a file can be written there, by writing an empty one beside its place.
+
+    Raises OutputError with the cause in words.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: this is a folder; give a file's name.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the folder {path.parent} cannot be written to: {error.strerror or error}."
+        ) from None
+
+
+def write_whole(path: Path, content: bytes, what: str) -> None:
+    """Write bytes so that the file is never half there: to a temporary file in the same folder, synced, renamed.
+
+    Raises OutputError with the cause in words.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        raise OutputError(f"{path}: {what} could not be written: {error.strerror or error}.") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,267 @@
+"""`thalweg.descend`: the five steps on any function, many starts, and which valleys they end in."""
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import thalweg
+from thalweg import textbook as tb
+from thalweg.descent import (
+    DOUBLE_WELL,
+    HIMMELBLAU,
+    LANDSCAPES,
+    RASTRIGIN,
+    DifferentValleysWarning,
+    Ending,
+    Landscape,
+    bowl,
+    descend,
+    gradients,
+    random_starts,
+)
+from thalweg.descent.differences import central, central_with_error
+from thalweg.errors import DataError, OptionalDependencyError, RunError, UsageError
+
+
+def parabola(x: np.ndarray) -> float:
+    return float((x[0] - 3.0) ** 2)
+
+
+# --- the landscapes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("landscape", LANDSCAPES, ids=lambda landscape: landscape.name)
+def test_a_landscape_s_gradient_and_bottoms_are_its_own(landscape: Landscape) -> None:
+    for at in random_starts(20, landscape.low, landscape.high):
+        assert tb.check_gradient(landscape.fun, landscape.grad, at)
+    for bottom in landscape.bottoms:
+        at = np.array(bottom)
+        assert np.linalg.norm(landscape.grad(at)) < 1e-4  # the bottoms are given to six decimals
+        around = at + 1e-2 * np.random.default_rng(0).standard_normal((50, len(at)))
+        assert all(landscape.fun(at) < landscape.fun(x) for x in around)
+
+
+# --- one walk ---------------------------------------------------------------------------------------------------------
+
+
+def test_constant_steps_are_the_update_of_the_book() -> None:
+    """w ← w - η·2(w - 3) shrinks the distance to 3 by 1 - 2η each time."""
+    path = descend(parabola, 0.0, lambda x: 2 * (x - 3.0), rate=0.1, steps=10, tol=0.0).paths[0]
+    assert np.allclose(path.points[:, 0], 3.0 - 3.0 * 0.8 ** np.arange(11), rtol=1e-14)
+    assert np.allclose(path.values, [parabola(x) for x in path.points], rtol=1e-14)
+    assert path.rates.tolist() == [0.1] * 10
+    assert path.ending is Ending.STEPS_SPENT
+
+
+def test_it_ends_on_the_bottom_and_says_so() -> None:
+    descent = descend(parabola, 0.0)
+    assert descent.best.ending is Ending.BOTTOM
+    assert descent.x[0] == pytest.approx(3.0, abs=1e-6)
+    assert "Reached a bottom" in descent.sentence
+
+
+@pytest.mark.parametrize("options", [{"backtracking": True}, {"momentum": 0.8, "rate": 0.02}, {"rate": 0.05}])
+def test_every_kind_of_step_finds_the_bottom_of_a_long_valley(options: dict) -> None:
+    landscape = bowl((1.0, 30.0))
+    descent = descend(landscape.fun, (2.0, 1.0), landscape.grad, steps=2000, **options)
+    assert descent.best.ending.arrived
+    assert np.linalg.norm(descent.x) < 1e-5
+
+
+def test_momentum_needs_fewer_steps_along_a_long_valley() -> None:
+    landscape = bowl((1.0, 100.0))
+    plain = descend(landscape.fun, (2.0, 1.0), landscape.grad, rate=0.01, steps=5000)
+    rolling = descend(landscape.fun, (2.0, 1.0), landscape.grad, rate=0.01, momentum=0.8, steps=5000)
+    assert 2 * rolling.best.steps < plain.best.steps
+
+
+def test_backtracking_never_climbs() -> None:
+    values = descend(HIMMELBLAU.fun, (0.0, 0.0), HIMMELBLAU.grad, rate=10.0, backtracking=True).paths[0].values
+    assert np.all(np.diff(values) < 0)
+
+
+def test_rates_may_fall_by_a_schedule_or_by_a_function() -> None:
+    by_name = descend(parabola, 0.0, rate=0.4, schedule="1/sqrt", steps=50, tol=0.0).paths[0].rates
+    by_function = descend(parabola, 0.0, rate=lambda k: 0.4 / (k + 1), steps=50, tol=0.0).paths[0].rates
+    assert by_name[0] == by_function[0] == 0.4
+    assert np.all(np.diff(by_name) < 0) and by_function[9] == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("rate", [1.0, 1.1])
+def test_a_rate_that_is_too_large_is_called_so(rate: float) -> None:
+    descent = descend(parabola, 0.0, rate=rate, steps=300)
+    assert descent.best.ending is Ending.BOUNCING
+    assert "smaller rate" in descent.sentence
+
+
+def test_a_function_that_is_not_a_number_on_the_way_stops_says_where_and_keeps_the_trace() -> None:
+    descent = descend(lambda x: float(np.log(x[0]) + x[0]), 5.0, rate=1.2)
+    path = descent.paths[0]
+    assert path.ending is Ending.NOT_A_NUMBER
+    assert "step 4" in path.sentence and "the function is nan" in path.sentence
+    assert len(path.points) == 5 and path.x[0] > 0
+
+
+def test_a_gradient_that_is_not_a_number_stops_too() -> None:
+    path = descend(parabola, 0.0, lambda x: np.array([np.nan if x[0] > 1 else -1.0])).paths[0]
+    assert path.ending is Ending.NOT_A_NUMBER and "the gradient is [nan]" in path.sentence
+
+
+def test_the_limits_of_float64_end_a_walk_with_backtracking() -> None:
+    assert descend(parabola, 0.0, backtracking=True, tol=0.0).best.ending in (Ending.LIMIT, Ending.BOTTOM)
+
+
+def test_ctrl_c_keeps_the_way_so_far() -> None:
+    def pressed(x: np.ndarray) -> np.ndarray:
+        if x[0] > 2:
+            raise KeyboardInterrupt
+        return 2 * (x - 3.0)
+
+    descent = descend(parabola, [[0.0], [1.0]], pressed)
+    assert len(descent.paths) == 1
+    assert descent.best.ending is Ending.INTERRUPTED
+    assert len(descent.paths[0].points) > 2
+
+
+# --- many starts ------------------------------------------------------------------------------------------------------
+
+
+def test_the_double_well_has_two_valleys_and_the_left_one_is_lower() -> None:
+    with pytest.warns(DifferentValleysWarning, match="2 different valleys"):
+        descent = descend(DOUBLE_WELL.fun, [[-1.5], [1.5], [0.9]], DOUBLE_WELL.grad, rate=0.05)
+    assert [valley.paths for valley in descent.valleys] == [(0,), (1, 2)]
+    for valley, bottom in zip(descent.valleys, DOUBLE_WELL.bottoms, strict=True):
+        assert valley.x == pytest.approx(bottom, abs=1e-5)
+    assert descent.x[0] < 0
+
+
+def test_himmelblau_s_four_valleys_are_all_found() -> None:
+    with pytest.warns(DifferentValleysWarning, match="4 different valleys"):
+        descent = descend(HIMMELBLAU.fun, random_starts(20, (-5, -5), (5, 5)), HIMMELBLAU.grad, backtracking=True)
+    found = sorted(tuple(np.round(valley.x, 3)) for valley in descent.valleys)
+    assert found == sorted(tuple(np.round(bottom, 3)) for bottom in HIMMELBLAU.bottoms)
+    assert sum(len(valley.paths) for valley in descent.valleys) == 20
+
+
+def test_rastrigin_s_valleys_lie_near_whole_numbers() -> None:
+    with pytest.warns(DifferentValleysWarning):
+        descent = descend(RASTRIGIN.fun, random_starts(12, (-5, -5), (5, 5)), RASTRIGIN.grad, rate=0.002, steps=5000)
+    assert len(descent.valleys) > 4
+    assert all(np.abs(valley.x - np.round(valley.x)).max() < 0.06 for valley in descent.valleys)
+    assert [valley.value for valley in descent.valleys] == sorted(valley.value for valley in descent.valleys)
+
+
+def test_logistic_regression_has_the_same_bottom_from_any_start() -> None:
+    """Its loss is convex (SLP 5.6): no warning, one valley."""
+    X, y = tb.two_clouds()
+
+    def cost(theta: np.ndarray) -> float:
+        return tb.minibatch.batch_cost(X, y, theta[:2], theta[2])
+
+    def gradient(theta: np.ndarray) -> np.ndarray:
+        return tb.minibatch.gradient(X, y, theta[:2], theta[2]).theta
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        descent = descend(cost, random_starts(8, [-5] * 3, [5] * 3), gradient, backtracking=True, steps=5000)
+    assert len(descent.valleys) == 1 and len(descent.valleys[0].paths) == 8
+    assert "the same bottom" in descent.sentence
+
+
+def test_random_starts_lie_in_their_box_and_repeat_with_their_seed() -> None:
+    starts = random_starts(50, (-1, 2), (0, 3), seed=7)
+    assert starts.shape == (50, 2)
+    assert np.all((starts >= (-1, 2)) & (starts <= (0, 3)))
+    assert np.array_equal(starts, random_starts(50, (-1, 2), (0, 3), seed=7))
+
+
+def test_the_public_name_is_the_function() -> None:
+    assert thalweg.descend is descend
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+def test_central_differences_err_by_about_what_they_say() -> None:
+    for fun, slope in ((np.sin, np.cos), (np.exp, np.exp), (lambda x: x**3, lambda x: 3 * x**2)):
+        for at in (-2.0, 0.1, 3.0):
+            gradient, error = central_with_error(lambda x, fun=fun: float(fun(x[0])), np.array([at]))
+            assert abs(gradient[0] - slope(at)) <= 10 * error
+            assert error < 1e-6
+
+
+def test_differences_say_how_wrong_they_may_be() -> None:
+    assert "central differences, wrong by about" in descend(parabola, 0.0, "differences").gradient
+
+
+def test_jax_follows_a_function_written_for_it_in_float64() -> None:
+    jnp = pytest.importorskip("jax.numpy", reason="needs jax")
+    at = np.array([0.3, -1.2])
+    found = gradients.gradient_of(lambda x: jnp.sum(jnp.sin(x) * x), None, at)
+    assert "JAX" in found.source
+    assert np.allclose(found(at), np.sin(at) + at * np.cos(at), rtol=1e-14)
+    import jax
+
+    assert not jax.config.jax_enable_x64  # nobody else's precision has changed
+
+
+def test_a_function_that_jax_cannot_follow_is_differenced_instead() -> None:
+    pytest.importorskip("jax", reason="needs jax")
+    assert "central differences" in descend(lambda x: float(np.sin(x[0])), 0.0).gradient
+    with pytest.raises(RunError, match="JAX cannot follow"):
+        descend(lambda x: float(np.sin(x[0])), 0.0, "jax")
+
+
+def test_a_gradient_by_jax_that_misses_part_of_the_function_is_not_believed() -> None:
+    jax = pytest.importorskip("jax", reason="needs jax")
+
+    def hidden(x: np.ndarray) -> object:
+        return x[0] ** 2 + jax.lax.stop_gradient(5.0 * x[0])
+
+    assert "central differences" in gradients.gradient_of(hidden, None, np.array([1.0])).source
+
+
+def test_without_jax_differences_serve_and_asking_for_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "find_spec", lambda name: None)
+    assert "central differences" in descend(parabola, 0.0).gradient
+    with pytest.raises(OptionalDependencyError, match=r"thalweg\[jax\]"):
+        descend(parabola, 0.0, "jax")
+    assert importlib.util.find_spec("thalweg") is not None
+
+
+def test_a_difference_uses_the_step_as_rounded() -> None:
+    at = np.array([1e8])
+    assert central(lambda x: float(x[0]), at)[0] == 1.0
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: descend(parabola, 0.0, rate=0.0), "rate is 0.0"),
+        (lambda: descend(parabola, 0.0, rate=lambda k: -1.0), "rate(0) is -1.0"),
+        (lambda: descend(parabola, 0.0, momentum=1.0), "momentum is 1.0"),
+        (lambda: descend(parabola, 0.0, momentum=0.5, backtracking=True), "momentum has no meaning"),
+        (lambda: descend(parabola, 0.0, schedule="1/k", backtracking=True), "schedule '1/k' falls from a fixed rate"),
+        (lambda: descend(parabola, 0.0, schedule="1/k", rate=lambda k: 1.0), "a rate that is a function"),
+        (lambda: descend(parabola, 0.0, schedule="slowly"), "'slowly' is not known"),
+        (lambda: descend(parabola, 0.0, steps=0), "steps is 0"),
+        (lambda: descend(parabola, 0.0, tol=-1.0), "tol is -1.0"),
+        (lambda: descend(parabola, 0.0, "torch"), "grad is 'torch'"),
+        (lambda: descend(parabola, "here"), "start is 'here'"),
+        (lambda: descend(parabola, [1.0, np.nan]), "start 0 has nan in place 1"),
+        (lambda: descend(parabola, np.zeros((2, 2, 2))), "start has shape (2, 2, 2)"),
+        (lambda: descend(lambda x: x, (1.0, 2.0)), "fun must give one number"),
+        (lambda: random_starts(0, 0, 1), "count is 0"),
+        (lambda: random_starts(3, 1, 0), "low must lie below high"),
+    ],
+)
+def test_bad_input_gets_a_sentence(call: Callable[[], object], words: str) -> None:
+    with pytest.raises((DataError, UsageError)) as refused:
+        call()
+    assert words in str(refused.value)
