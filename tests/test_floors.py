@@ -42,6 +42,7 @@ HOMES: dict[str, set[str]] = {
     "duckdb": {"readers/database.py"},
     "jax": {"descent/jax_gradient.py"},
     "matplotlib": {"figures/canvas.py"},
+    "numba": {"kernels/passes.py"},
     "pandas": set(),
     "polars": set(),
     "pyarrow": {"cli/predict.py", "readers/libsvm.py", "recipe/learn.py"},

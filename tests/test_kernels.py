@@ -15,7 +15,6 @@ from problems import EPS, Problem, random_problem
 from thalweg.errors import UsageError
 from thalweg.kernels import KERNELS, Sums, Want, blocked, kernel
 from thalweg.kernels.sums import Updates
-from thalweg.penalties import L2
 from thalweg.rows import Block
 
 OTHERS = [name for name in KERNELS if name != "loops"]
@@ -266,7 +265,7 @@ def test_offsets_and_weights_are_those_of_the_definition(name: str) -> None:
 
 
 def updates(n: int, size: int, rate: float = 0.1, intercept: bool = True, scale: float = 1.0) -> Updates:
-    return Updates(size, np.full(-(-n // size), rate), scale, L2(0.3).gradient, intercept)
+    return Updates(size, np.full(-(-n // size), rate), scale, 0.3, intercept)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -325,7 +324,7 @@ def test_a_long_sweep_is_gathered_in_whole_batches() -> None:
         rates = np.linspace(0.2, 0.1, batches)
         theta, mean = problem.objective().sweep(order, problem.origin, size, rates)
         block = Block(problem.X[order], problem.y[order])
-        how = Updates(size, rates, 1.0, L2(0.1).gradient, True)
+        how = Updates(size, rates, 1.0, 0.1, True)
         at_once, total = kernel("vectorized").sweep(block, problem.origin, how)
         assert np.array_equal(theta, at_once)
         assert np.allclose(mean, total / batches, rtol=1e-12)  # 20,001 terms may be added in another order

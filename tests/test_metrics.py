@@ -78,7 +78,7 @@ def test_on_a_terminal_the_bar_is_drawn() -> None:
     out = Terminal()
     with progress_observer("auto", out) as (observer,):
         observer(event(3, 1e-3))
-    assert "all rows" in out.getvalue() and "relative gap" in out.getvalue()
+    assert "all rows" in out.getvalue() and "step 3, gap 1e-03" in out.getvalue()
 
 
 def test_the_trace_keeps_every_step_once() -> None:

@@ -1,4 +1,4 @@
 """Names of methods and schedules, for a command's help that imports no numerics; a test holds them to the lists."""
 
-METHOD_NAMES = ("gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton")
+METHOD_NAMES = ("gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton", "newton-cg")
 SCHEDULE_NAMES = ("constant", "1/k", "1/sqrt", "step", "cosine")

@@ -18,7 +18,7 @@ from thalweg.errors import RunError
 from thalweg.kernels import Kernel, Want
 from thalweg.kernels.sums import Sums, Updates
 from thalweg.penalties import Penalty
-from thalweg.rows import Block, RandomAccessRows, Rows
+from thalweg.rows import Block, RandomAccessRows, Rows, column_squares
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
@@ -89,9 +89,16 @@ class Objective:
         """Rows of a point: p weights, and b where there is an intercept."""
         return self.rows.p + int(self.intercept)
 
-    def evaluate(self, theta: np.ndarray, want: Want, step: np.ndarray | None = None) -> Evaluation:
-        """One pass: P at theta (d, k), with as many derivatives as wanted; `step` is the Δ (d, k) that led to theta."""
-        sums = self._fold(self._padded(theta), want, None if step is None else self._padded(step))
+    def evaluate(
+        self, theta: np.ndarray, want: Want, step: np.ndarray | None = None, curvatures: np.ndarray | None = None
+    ) -> Evaluation:
+        """One pass: P at theta (d, k), with as many derivatives as wanted; `step` is the Δ (d, k) that led to theta.
+
+        `curvatures` (n, k), where given, are left there for `product`.
+        """
+        sums = self._fold(
+            self._padded(theta), want, None if step is None else self._padded(step), curvatures=curvatures
+        )
         S, p, d = self.total_weight, self.rows.p, self.d
         w = theta[:p]
         loss = sums.loss / S
@@ -108,6 +115,21 @@ class Objective:
             product[:p] += self.penalty.gradient(step[:p])
             parts |= {"step": step, "reach": sums.reach, "divergence": sums.divergence / S, "product": product}
         return Evaluation(theta, loss + self.penalty.value(w), loss, **parts)
+
+    def product(self, curvatures: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """∇²P·v (d, k) for v (d, k), at the point that left those curvatures (n, k): one pass."""
+        point = self._padded(v)
+
+        def task(block: Block) -> Sums:
+            part = curvatures[block.first : block.first + len(block.y)]
+            return Sums(np.zeros(0), product=self.kernel.product(block, part, point))
+
+        sums = self.engine.fold(self.rows, task)
+        self.passes += self.share
+        assert sums.product is not None
+        product = sums.product[: self.d] / self.total_weight
+        product[: self.rows.p] += self.penalty.gradient(v[: self.rows.p])
+        return product
 
     def sweep(
         self, order: np.ndarray, theta: np.ndarray, size: int, rates: np.ndarray
@@ -127,7 +149,7 @@ class Objective:
                     size=size,
                     rates=rates[first : first + -(-len(indices) // size)],
                     scale=self.rows.n / self.total_weight,
-                    gradient=self.penalty.gradient,
+                    l2=self.penalty.l2,
                     intercept=self.intercept,
                 )
                 point, thetas = self.kernel.sweep(self.rows.take(indices), point, updates)
@@ -179,8 +201,7 @@ class Objective:
         """(d,) the diagonal of the same largest Hessian: Σ s·x²/(4S) + l2 per column, 1/4 for the intercept."""
         total = np.zeros(self.rows.p)
         for block in self.rows.blocks():
-            X = np.asarray(block.X, dtype=np.float64)
-            total += np.einsum("ij,ij->j", X, X) if block.weight is None else block.weight @ (X * X)
+            total += column_squares(block)
         self.passes += self.share
         if not np.isfinite(total).all():
             raise RunError(_TOO_LARGE)
@@ -196,9 +217,17 @@ class Objective:
         product[: self.rows.p] += self.penalty.gradient(step[: self.rows.p])[:, 0]
         return product
 
-    def _fold(self, theta: np.ndarray, want: Want, step: np.ndarray | None, with_offset: bool = True) -> Sums:
+    def _fold(
+        self,
+        theta: np.ndarray,
+        want: Want,
+        step: np.ndarray | None,
+        with_offset: bool = True,
+        curvatures: np.ndarray | None = None,
+    ) -> Sums:
         def task(block: Block) -> Sums:
-            return self.kernel.sums(block if with_offset else replace(block, offset=None), theta, want, step)
+            part = None if curvatures is None else curvatures[block.first : block.first + len(block.y)]
+            return self.kernel.sums(block if with_offset else replace(block, offset=None), theta, want, step, part)
 
         sums = self.engine.fold(self.rows, task)
         self.passes += self.share

@@ -2,7 +2,9 @@
 
 from thalweg.errors import UsageError
 from thalweg.kernels.blocked import Blocked
+from thalweg.kernels.compiled import Compiled
 from thalweg.kernels.loops import Loops
+from thalweg.kernels.sparse import Sparse
 from thalweg.kernels.sums import Kernel, Sums, Want
 from thalweg.kernels.vectorized import Vectorized
 
@@ -10,6 +12,8 @@ KERNELS: dict[str, Kernel] = {
     "loops": Loops(),
     "vectorized": Vectorized(),
     "blocked": Blocked(),
+    "sparse": Sparse(),
+    "compiled": Compiled(),
 }
 
 __all__ = ["KERNELS", "Kernel", "Sums", "Want", "kernel"]

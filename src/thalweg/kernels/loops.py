@@ -1,5 +1,7 @@
 """The definition: the textbook's nested loops over samples and features, plain Python over the scalar formulas."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from thalweg import formulas
@@ -10,7 +12,15 @@ from thalweg.rows.block import Block
 class Loops:
     """Slow and readable: every other kernel is tested against this one."""
 
-    def sums(self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None = None) -> Sums:
+    def sums(
+        self,
+        block: Block,
+        theta: np.ndarray,
+        want: Want,
+        step: np.ndarray | None = None,
+        curvatures: np.ndarray | None = None,
+    ) -> Sums:
+        block = replace(block, X=np.asarray(block.X))
         n, p = block.X.shape
         k = theta.shape[1]
         total = Sums.zeros(p, k, want, step is not None)
@@ -18,13 +28,28 @@ class Loops:
             for i in range(n):
                 row = _row(block, i)
                 for j in range(k):
+                    if curvatures is not None:
+                        x, _, weight, offset = row
+                        z = _margin(x, [float(t) for t in theta[:, j]], offset)
+                        curvatures[i, j] = weight * formulas.curvature(z)
                     _add_sample(total, row, j, [float(t) for t in theta[:, j]], want)
                     if step is not None:
                         _add_step(total, row, j, [float(t) for t in theta[:, j]], [float(t) for t in step[:, j]])
         return total
 
+    def product(self, block: Block, curvatures: np.ndarray, v: np.ndarray) -> np.ndarray:
+        block, total = replace(block, X=np.asarray(block.X)), np.zeros_like(v)
+        for i in range(block.X.shape[0]):
+            x = _row(block, i)[0]
+            for j in range(v.shape[1]):
+                u = float(curvatures[i, j]) * _margin(x, [float(t) for t in v[:, j]], 0.0)
+                for c in range(len(x)):
+                    total[c, j] += u * x[c]
+        return total
+
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         theta, sum_of_thetas = theta.copy(), np.zeros_like(theta)
+        block = replace(block, X=np.asarray(block.X))
         n, p = block.X.shape
         for number, start in enumerate(range(0, n, updates.size)):
             rows = range(start, min(start + updates.size, n))
@@ -33,7 +58,7 @@ class Loops:
                 for j in range(theta.shape[1]):
                     _add_sample(total, _row(block, i), j, [float(t) for t in theta[:, j]], Want.GRADIENT)
             assert total.gradient is not None
-            penalty = updates.gradient(theta[:p])
+            penalty = updates.l2 * theta[:p]
             for j in range(theta.shape[1]):
                 for c in range(p + 1 if updates.intercept else p):
                     slope = updates.scale * total.gradient[c, j] / len(rows) + (penalty[c, j] if c < p else 0.0)

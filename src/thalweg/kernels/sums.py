@@ -14,13 +14,17 @@ and, when told the step Δ that led to theta (old margins z - δ, δ = XΔ_w + �
     divergence  (k,)         Σ s·KL(q ‖ σ(z)) with q = p + p(1 - p)δ at the old margins, an upper bound
     product     (p + 1, k)   Xᵀ(hδ) and Σ hδ with h at the old margins: the old Hessian times Δ
 
+A kernel that is given `curvatures` (m, k) leaves h there, row by row; `product` then multiplies that Hessian with
+any vector v (p + 1, k): Xᵀ(h·Xv), and Σ h·Xv in the last row, in one pass of its own.
+
 Sums add up, in block order: a thread, a process and a cluster are the same fold.
 """
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -73,6 +77,12 @@ class Sums:
         )
 
 
+def add_rows(sums: np.ndarray, XT: Any, values: np.ndarray, times: Callable[..., np.ndarray] = operator.matmul) -> None:
+    """Add Xᵀv (p, k) and, in the last row, Σv to sums (p + 1, k); XT is (p, m), values (m, k)."""
+    sums[:-1] += times(XT, values)
+    sums[-1] += values.sum(axis=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Updates:
     """How a sweep updates: θ ← θ - rate_j·(scale·(batch mean of s·∇loss) + l2·w) for its j-th mini-batch.
@@ -80,22 +90,33 @@ class Updates:
     size        rows in a mini-batch; the last one of a block may be shorter
     rates       (number of mini-batches,) learning rates
     scale       n/S, which makes the mean over rows estimate the mean over weights
-    gradient    the penalty's gradient at the weights, (p, k) -> (p, k)
+    l2          strength of the penalty l2/2·‖w‖²
     intercept   whether the last row of theta moves
     """
 
     size: int
     rates: np.ndarray
     scale: float
-    gradient: Callable[[np.ndarray], np.ndarray]
+    l2: float
     intercept: bool
 
 
 class Kernel(Protocol):
     """One pass over one block."""
 
-    def sums(self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None = None) -> Sums:
+    def sums(
+        self,
+        block: Block,
+        theta: np.ndarray,
+        want: Want,
+        step: np.ndarray | None = None,
+        curvatures: np.ndarray | None = None,
+    ) -> Sums:
         """The sums of the block at theta; `step` is the Δ that led there, (p + 1, k)."""
+        ...
+
+    def product(self, block: Block, curvatures: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """(p + 1, k): the block's Hessian, with these curvatures (m, k), times v (p + 1, k)."""
         ...
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:

@@ -13,11 +13,20 @@ from thalweg.rows.block import Block
 class Vectorized:
     """One NumPy expression a quantity, temporaries as large as the block."""
 
-    def sums(self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None = None) -> Sums:
+    def sums(
+        self,
+        block: Block,
+        theta: np.ndarray,
+        want: Want,
+        step: np.ndarray | None = None,
+        curvatures: np.ndarray | None = None,
+    ) -> Sums:
         with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums, where the objective says it in words
-            return self._sums(block, theta, want, step)
+            return self._sums(block, theta, want, step, curvatures)
 
-    def _sums(self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None) -> Sums:
+    def _sums(
+        self, block: Block, theta: np.ndarray, want: Want, step: np.ndarray | None, curvatures: np.ndarray | None
+    ) -> Sums:
         X = np.asarray(block.X, dtype=np.float64)
         Y = np.asarray(block.y, dtype=np.float64)[:, None]
         S = np.ones_like(Y) if block.weight is None else np.asarray(block.weight, dtype=np.float64)[:, None]
@@ -27,6 +36,8 @@ class Vectorized:
         A = expit(Z)
         H = S * A * expit(-Z)
         total = Sums((S * np.where(Z >= 0, (1 - Y) * Z, -Y * Z) + S * np.log1p(np.exp(-np.abs(Z)))).sum(axis=0))
+        if curvatures is not None:
+            curvatures[:] = H
         if want >= Want.GRADIENT:
             total.gradient = X1.T @ (S * (A - Y))
         if want >= Want.BORDER:
@@ -42,6 +53,11 @@ class Vectorized:
             )  # 0·∞ for a long step of weight 0, which the next line ends
             total.divergence = np.where(total.reach <= 1, weighted, np.inf)
         return total
+
+    def product(self, block: Block, curvatures: np.ndarray, v: np.ndarray) -> np.ndarray:
+        X = np.asarray(block.X, dtype=np.float64)
+        X1 = np.hstack([X, np.ones((len(X), 1))])
+        return np.asarray(X1.T @ (curvatures * (X1 @ v)))
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         theta, sum_of_thetas = theta.copy(), np.zeros_like(theta)
@@ -61,7 +77,7 @@ class Vectorized:
                 r *= S[rows]
             rate = updates.rates[number]
             r *= updates.scale / len(x)
-            w -= rate * (x.T @ r + updates.gradient(w))
+            w -= rate * (x.T @ r + updates.l2 * w)
             if updates.intercept:
                 b -= rate * r.sum(axis=0)
             sum_of_thetas += theta

@@ -4,6 +4,7 @@ from thalweg.optimizers.accelerated import Nesterov
 from thalweg.optimizers.gradient import GradientDescent
 from thalweg.optimizers.lbfgs import Lbfgs
 from thalweg.optimizers.newton import Newton
+from thalweg.optimizers.newton_cg import NewtonCG
 from thalweg.optimizers.optimizer import Optimizer, State
 from thalweg.optimizers.settings import Method, Settings
 from thalweg.optimizers.stochastic import Stochastic
@@ -33,6 +34,7 @@ OPTIMIZERS: dict[str, Method] = {
     "nesterov": Method(_nesterov, 10_000, "accelerated gradient descent", _RATES),
     "lbfgs": Method(lambda s: Lbfgs(), 2_000, "limited-memory quasi-Newton"),
     "newton": Method(lambda s: Newton(tol=s.tol), 100, "Newton by Cholesky"),
+    "newton-cg": Method(lambda s: NewtonCG(s.tol), 200, "Newton by conjugate gradients"),
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Method",
     "Nesterov",
     "Newton",
+    "NewtonCG",
     "Optimizer",
     "Settings",
     "State",

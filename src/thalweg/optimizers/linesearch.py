@@ -11,11 +11,17 @@ _HALVINGS = 40
 
 
 def backtrack(
-    objective: Objective, at: Evaluation, direction: np.ndarray, want: Want, with_step: bool = False
+    objective: Objective,
+    at: Evaluation,
+    direction: np.ndarray,
+    want: Want,
+    with_step: bool = False,
+    curvatures: np.ndarray | None = None,
 ) -> tuple[Evaluation, float] | None:
     """The first point at + t·direction, t = 1, ½, ¼ ... with P low enough, and its t; None where there is none.
 
-    Near the optimum P's own rounding hides the decrease: then a step that lowers the gradient norm is accepted too.
+    `curvatures` (n, 1), where given, are left as they are at that point. Near the optimum P's own rounding hides the
+    decrease: then a step that lowers the gradient norm is accepted too.
     """
     assert at.gradient is not None
     slope = float(np.vdot(at.gradient, direction))
@@ -27,7 +33,7 @@ def backtrack(
     for _ in range(_HALVINGS):
         step = rate * direction
         try:
-            new = objective.evaluate(at.theta + step, want, step if with_step else None)
+            new = objective.evaluate(at.theta + step, want, step if with_step else None, curvatures)
         except RunError:  # an overflowing margin: this step is far too long
             rate *= 0.1
             continue

@@ -11,16 +11,18 @@ import numpy as np
 class Block:
     """A run of consecutive rows.
 
-    X        (m, p) samples as rows
+    X        (m, p) samples as rows: an array, or `Csr`
     y        (m,) labels in [0, 1]
     weight   (m,) sample weights s ≥ 0, or None for all ones
     offset   (m,) added to the margins, or None for zeros
+    first    where the run begins: the number of its first row, where it is a run
     """
 
     X: Any
     y: np.ndarray
     weight: np.ndarray | None = None
     offset: np.ndarray | None = None
+    first: int = 0
 
 
 @runtime_checkable
@@ -48,3 +50,8 @@ class Rows(Protocol):
     def total_weight(self) -> float: ...
 
     def blocks(self) -> Iterator[Block]: ...
+
+
+def part(values: np.ndarray | None, rows: slice | np.ndarray) -> np.ndarray | None:
+    """Those rows of an array that may not be there."""
+    return None if values is None else values[rows]

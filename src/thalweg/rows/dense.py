@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thalweg.rows.block import Block
+from thalweg.rows.block import Block, part
 
 _BLOCK_CELLS = 1 << 20  # 8 MiB of float64: enough blocks to share out, few enough that Python's part stays unseen
 _FEWEST_ROWS = 512  # below this the (p, p) sums of a block cost more than the block itself
@@ -50,7 +50,7 @@ class DenseRows:
     def blocks(self) -> Iterator[Block]:
         size = rows_per_block(self.p)
         for start in range(0, self.n, size):
-            yield self._block(slice(start, start + size))
+            yield self._block(slice(start, start + size), start)
 
     def take(self, indices: np.ndarray) -> Block:
         """The rows of those indices, in their order, as one block (a copy)."""
@@ -60,15 +60,11 @@ class DenseRows:
         """Each `stride`-th row: a systematic sample, spread over the whole table, sharing its memory."""
         rows = slice(None, None, stride)
         return replace(
-            self, X=self.X[rows], y=self.y[rows], weight=_part(self.weight, rows), offset=_part(self.offset, rows)
+            self, X=self.X[rows], y=self.y[rows], weight=part(self.weight, rows), offset=part(self.offset, rows)
         )
 
-    def _block(self, rows: slice | np.ndarray) -> Block:
+    def _block(self, rows: slice | np.ndarray, first: int = 0) -> Block:
         X = self.X[rows]
         if self.centre is not None and self.scale is not None:
             X = (X - self.centre) / self.scale
-        return Block(X, self.y[rows], _part(self.weight, rows), _part(self.offset, rows))
-
-
-def _part(values: np.ndarray | None, rows: slice | np.ndarray) -> np.ndarray | None:
-    return None if values is None else values[rows]
+        return Block(X, self.y[rows], part(self.weight, rows), part(self.offset, rows), first)

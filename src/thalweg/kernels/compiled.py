@@ -1,0 +1,112 @@
+"""CSR rows by compiled loops: one pass over the entries, as few as memory can be read in. For large sparse problems."""
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from thalweg.kernels.sparse import Sparse, standardized_gram
+from thalweg.kernels.sums import Sums, Updates, Want
+from thalweg.rows.block import Block
+from thalweg.rows.csr import Csr
+
+_NONE = np.empty(0)
+
+
+class Compiled:
+    """k models one after another; the block is compressed where it is not yet."""
+
+    def sums(
+        self,
+        block: Block,
+        theta: np.ndarray,
+        want: Want,
+        step: np.ndarray | None = None,
+        curvatures: np.ndarray | None = None,
+    ) -> Sums:
+        csr = Csr.of(block.X)
+        total = Sums.zeros(csr.p, theta.shape[1], want, step is not None)
+        raw, raw_step = csr.raw_point(theta), None if step is None else csr.raw_point(step)
+        for j in range(theta.shape[1]):
+            h = _NONE if curvatures is None and want < Want.HESSIAN else np.empty(csr.shape[0])
+            self._add(total, csr, block, raw, want, j, h)
+            if curvatures is not None:
+                curvatures[:, j] = h
+            if total.hessian is not None and total.border is not None:
+                gram = np.zeros((csr.p, csr.p))
+                passes().gram_pass(csr.indptr, csr.indices, csr.data, h, gram)
+                gram += np.tril(gram, -1).T
+                border = csr.standardized(total.border[:, [j]])[:, 0]
+                total.hessian[j] = standardized_gram(csr, gram, border)
+            if raw_step is not None:
+                self._add_step(total, csr, block, raw, raw_step, j)
+        for name in ("gradient", "border", "product"):
+            if getattr(total, name) is not None:
+                setattr(total, name, csr.standardized(getattr(total, name)))
+        return total
+
+    def product(self, block: Block, curvatures: np.ndarray, v: np.ndarray) -> np.ndarray:
+        csr = Csr.of(block.X)
+        raw, total = csr.raw_point(v), np.zeros_like(v)
+        for j in range(v.shape[1]):
+            w, b, columns = _column(raw, j), float(raw[-1, j]), np.zeros(csr.p)
+            h = np.ascontiguousarray(curvatures[:, j])
+            total[-1, j] = passes().product_pass(csr.indptr, csr.indices, csr.data, h, w, b, columns)
+            total[:-1, j] = columns
+        return csr.standardized(total)
+
+    def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
+        csr = Csr.of(block.X)
+        if csr.centre is not None or csr.scale is not None:  # a centre makes every update touch every column
+            return Sparse().sweep(block, theta, updates)
+        after, sums = theta.copy(), np.zeros_like(theta)
+        for j in range(theta.shape[1]):
+            w, total = _column(theta, j).copy(), np.zeros(csr.p)
+            after[-1, j], sums[-1, j] = passes().sweep_pass(
+                csr.indptr, csr.indices, csr.data, *_labels(block), updates.size, np.asarray(updates.rates, float),
+                updates.scale, updates.l2, updates.intercept, w, float(theta[-1, j]), total,
+            )  # fmt: skip
+            after[:-1, j], sums[:-1, j] = w, total
+        return after, sums
+
+    def _add(
+        self, total: Sums, csr: Csr, block: Block, raw: np.ndarray, want: Want, j: int, curvatures: np.ndarray
+    ) -> None:
+        columns = np.zeros((csr.p, 2)) if want >= Want.GRADIENT else np.zeros((0, 2))
+        loss, r, h = passes().sums_pass(
+            csr.indptr, csr.indices, csr.data, *_labels(block), _column(raw, j), float(raw[-1, j]), int(want),
+            curvatures, columns,
+        )  # fmt: skip
+        total.loss[j] = loss
+        for i, (sums, last) in enumerate(((total.gradient, r), (total.border, h))):
+            if sums is not None:
+                sums[:-1, j], sums[-1, j] = columns[:, i], last
+
+    def _add_step(self, total: Sums, csr: Csr, block: Block, raw: np.ndarray, step: np.ndarray, j: int) -> None:
+        assert total.reach is not None and total.divergence is not None and total.product is not None
+        columns = np.zeros(csr.p)
+        total.reach[j], total.divergence[j], total.product[-1, j] = passes().step_pass(
+            csr.indptr, csr.indices, csr.data, *_labels(block)[1:], _column(raw, j), float(raw[-1, j]),
+            _column(step, j), float(step[-1, j]), columns,
+        )  # fmt: skip
+        total.product[:-1, j] = columns
+
+
+@cache
+def passes() -> Any:
+    """The compiled loops; Numba is imported when the first large sparse problem comes, not before."""
+    return import_module("thalweg.kernels.passes")
+
+
+def _labels(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """y, weight and offset as float64; empty where there are none."""
+    return tuple(
+        _NONE if values is None else np.ascontiguousarray(values, dtype=np.float64)
+        for values in (block.y, block.weight, block.offset)
+    )  # type: ignore[return-value]
+
+
+def _column(values: np.ndarray, j: int) -> np.ndarray:
+    """The weights of model j, contiguous."""
+    return np.ascontiguousarray(values[:-1, j])

@@ -1,0 +1,96 @@
+"""A run of rows in compressed form (CSR): only what is not zero is stored; centred and scaled without filling it in."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True, slots=True)
+class Csr:
+    """m rows of p columns, standing for (x - centre) / scale.
+
+    indptr   (m + 1,) int64: row i holds the entries indptr[i] to indptr[i + 1] - 1
+    indices  (entries,) int32 columns, no column twice in a row
+    data     (entries,) float64 or float32
+    p        columns
+    centre   (p,) or None; scale (p,) or None
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+    p: int
+    centre: np.ndarray | None = None
+    scale: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, X: Any) -> "Csr":
+        """Those rows as they are, or a dense (m, p) array compressed."""
+        if isinstance(X, Csr):
+            return X
+        matrix = csr_array(np.asarray(X, dtype=np.float64))
+        return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data, matrix.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.indptr) - 1, self.p
+
+    @property
+    def raw(self) -> Any:
+        """As scipy's array, neither centred nor scaled; no entry is copied."""
+        first, last = int(self.indptr[0]), int(self.indptr[-1])
+        return csr_array((self.data[first:last], self.indices[first:last], self.indptr - first), shape=self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """(m, p) with every zero filled in: for small blocks, and for the kernels of dense rows."""
+        X = self.raw.toarray().astype(np.float64)
+        if self.centre is not None:
+            X -= self.centre
+        if self.scale is not None:
+            X /= self.scale
+        return X if dtype is None else X.astype(dtype)
+
+    def rows(self, start: int, stop: int) -> "Csr":
+        """Consecutive rows, sharing the entries."""
+        return replace(self, indptr=self.indptr[start : stop + 1])
+
+    def take(self, rows: np.ndarray) -> "Csr":
+        """Any rows, in that order; their entries are copied."""
+        chosen = self.raw[rows]
+        return replace(
+            self, indptr=chosen.indptr.astype(np.int64), indices=chosen.indices.astype(np.int32), data=chosen.data
+        )
+
+    def squares(self, weight: np.ndarray | None) -> np.ndarray:
+        """(p,) Σ s·x² of every column, weights s (m,) or all ones."""
+        raw, weight = self.raw, np.ones(self.shape[0]) if weight is None else weight
+        square = raw.copy()
+        square.data = np.square(raw.data, dtype=np.float64)
+        total = square.T @ weight
+        if self.centre is not None:
+            total = total - 2.0 * self.centre * (raw.T @ weight) + self.centre**2 * weight.sum()
+        return np.asarray(total if self.scale is None else total / self.scale**2)
+
+    def raw_point(self, theta: np.ndarray) -> np.ndarray:
+        """(p + 1, k): the point whose margins on the raw rows are those of theta on the standardised ones."""
+        if self.centre is None and self.scale is None:
+            return theta
+        raw = theta.copy()
+        if self.scale is not None:
+            raw[:-1] /= self.scale[:, None]
+        if self.centre is not None:
+            raw[-1] -= self.centre @ raw[:-1]
+        return raw
+
+    def standardized(self, sums: np.ndarray) -> np.ndarray:
+        """(p + 1, k): Xᵀv of the standardised rows from that of the raw ones, Σv in the last row of both."""
+        if self.centre is None and self.scale is None:
+            return sums
+        result = sums.copy()
+        if self.centre is not None:
+            result[:-1] -= self.centre[:, None] * sums[-1]
+        if self.scale is not None:
+            result[:-1] /= self.scale[:, None]
+        return result

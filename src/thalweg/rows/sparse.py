@@ -1,0 +1,78 @@
+"""Sparse rows in memory: one CSR matrix, cut into blocks by its entries."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from thalweg.rows.block import Block, part
+from thalweg.rows.csr import Csr
+
+_MOST_BLOCKS = 16  # each brings sums of p columns that are folded
+_ENTRIES = 1 << 18  # below this a block is not worth a thread
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """n rows with labels, weights and offsets (n,); what `DenseRows` is for an array.
+
+    Blocks are cut at equal numbers of entries, as many as their (p,) sums stay cheap for.
+    """
+
+    X: Csr
+    y: np.ndarray
+    weight: np.ndarray | None = None
+    offset: np.ndarray | None = None
+
+    @property
+    def n(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def p(self) -> int:
+        return self.X.p
+
+    @property
+    def centre(self) -> np.ndarray | None:
+        return self.X.centre
+
+    @property
+    def scale(self) -> np.ndarray | None:
+        return self.X.scale
+
+    @property
+    def entries(self) -> int:
+        """How many numbers are stored."""
+        return int(self.X.indptr[-1] - self.X.indptr[0])
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.n if self.weight is None else self.weight.sum())
+
+    @cached_property
+    def _cuts(self) -> list[int]:
+        count = min(_MOST_BLOCKS, max(1, self.entries // max(_ENTRIES, 4 * self.p)))
+        at = self.X.indptr[0] + np.arange(count + 1) * (self.entries / count)
+        cuts = np.searchsorted(self.X.indptr, at)
+        cuts[0], cuts[-1] = 0, self.n
+        return sorted({int(cut) for cut in cuts})
+
+    def blocks(self) -> Iterator[Block]:
+        for start, stop in zip(self._cuts[:-1], self._cuts[1:], strict=True):
+            rows = slice(start, stop)
+            X = self.X.rows(start, stop)
+            yield Block(X, self.y[rows], part(self.weight, rows), part(self.offset, rows), start)
+
+    def take(self, indices: np.ndarray) -> Block:
+        """The rows of those indices, in their order, as one block (a copy)."""
+        return Block(self.X.take(indices), self.y[indices], part(self.weight, indices), part(self.offset, indices))
+
+    def every(self, stride: int) -> "SparseRows":
+        """Each `stride`-th row (a copy)."""
+        block = self.take(np.arange(0, self.n, stride))
+        return SparseRows(block.X, block.y, block.weight, block.offset)
+
+    def standardized(self, centre: np.ndarray, scale: np.ndarray) -> "SparseRows":
+        """These rows, standing for (x - centre) / scale."""
+        return replace(self, X=replace(self.X, centre=centre, scale=scale))
