@@ -290,9 +290,14 @@ def test_what_cannot_be_fitted_is_refused_with_a_sentence(made, change, error, s
         LogisticRegression(**options).fit(X, labels, sample_weight=weight)
 
 
-def test_sparse_rows_are_refused_in_scikit_learns_words(made):
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        LogisticRegression().fit(sparse.csr_array(made[0]), made[1])
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+@pytest.mark.parametrize("options", [{}, {"standardize": True}, {"solver": "newton-cg"}, {"fit_intercept": False}])
+def test_sparse_rows_give_the_dense_answer(made, kind, options):
+    X, y = np.where(np.abs(made[0]) > 0.5, made[0], 0.0), made[1]
+    sparse_fit = LogisticRegression(tol=1e-12, **options).fit(kind(X), y)
+    dense_fit = LogisticRegression(tol=1e-12, **options).fit(X, y)
+    assert np.allclose(sparse_fit.coef_, dense_fit.coef_, rtol=1e-5, atol=1e-7)
+    assert np.allclose(sparse_fit.predict_proba(kind(X)), dense_fit.predict_proba(X), atol=1e-6)
 
 
 def test_epochs_spent_warns_and_names_the_way_out(made):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,11 @@ def test_what_is_saved_comes_back_to_the_last_bit(model: thalweg.Model, saved: P
     back = thalweg.load(saved)
     assert back.coef.tobytes() == model.coef.tobytes()
     assert back.intercept == model.intercept
-    for name in ("classes", "objective", "outcome", "sentence", "certificate", "method", "holdout", "recipe", "rows"):
+    for name in ("classes", "objective", "outcome", "sentence", "certificate", "method", "holdout", "reason", "rows"):
         assert getattr(back, name) == getattr(model, name), name
+    assert back.recipe.to_dict() == model.recipe.to_dict()
+    assert back.recipe.mean.tobytes() == model.recipe.mean.tobytes()
+    assert back.recipe.scale.tobytes() == model.recipe.scale.tobytes()
     assert json.dumps(back.options) == json.dumps(model.options)
     assert [dict(row) for row in back.history] == [dict(row) for row in model.history]
     X = np.random.default_rng(4).standard_normal((5, 3))
@@ -89,6 +93,46 @@ def test_nonsense_under_a_right_checksum_is_refused(saved: Path) -> None:
         thalweg.load(saved)
 
 
+def test_a_changed_schema_is_found_by_the_checksum_and_an_odd_one_refused(saved: Path) -> None:
+    content = saved.read_bytes()
+    for schema, words in (("0", "checksum"), ("²", "not a thalweg model"), ("9" * 5000, "not a thalweg model")):
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        saved.write_bytes(to_bytes(from_bytes(content), metadata={**header, "schema": schema}))
+        with pytest.raises(thalweg.ModelFileError, match=words):
+            thalweg.load(saved)
+
+
+def test_a_field_of_another_type_is_refused_even_under_a_right_checksum(saved: Path) -> None:
+    content = saved.read_bytes()
+    body = json.loads(json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]["model"])
+    for field, value in (("steps", "many"), ("holdout", 3), ("versions", None)):
+        rewrite(saved, model=json.dumps({**body, field: value}))
+        with pytest.raises(thalweg.ModelFileError, match=field):
+            thalweg.load(saved)
+
+
+def test_a_diverged_run_is_not_saved(tmp_path: Path) -> None:
+    model = replace(thalweg.fit(([[0.0], [1.0], [2.0]], [0, 1, 0])), objective=float("inf"))
+    with pytest.raises(thalweg.OutputError, match="no finite objective"):
+        model.save(tmp_path / "m.thalweg")
+
+
+def test_numpy_numbers_among_the_options_are_saved(tmp_path: Path) -> None:
+    X, y = np.arange(12.0).reshape(6, 2) % 5, [0, 1, 0, 1, 1, 0]
+    options = {"seed": np.int64(3), "epochs": np.int32(50), "l2": np.float32(0.5), "threads": np.int64(1)}
+    thalweg.fit((X, y), **options).save(tmp_path / "m.thalweg")
+    assert thalweg.load(tmp_path / "m.thalweg").options["seed"] == 3
+
+
+def test_a_link_stays_and_a_device_is_written_to(model: thalweg.Model, saved: Path) -> None:
+    link = saved.parent / "link.thalweg"
+    link.symlink_to(saved)
+    model.save(link)
+    assert link.is_symlink() and thalweg.load(saved).rows == model.rows
+    model.save("/dev/null")
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_full_disk_leaves_the_old_model_and_no_other_file(
     model: thalweg.Model, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,5 +159,5 @@ def rewrite(path: Path, **changes: str) -> None:
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     tensors = from_bytes(content)
     metadata = {**header["__metadata__"], **changes}
-    metadata["sha256"] = model_file._digest(metadata["model"], tensors)
+    metadata["sha256"] = model_file._digest(int(metadata["schema"]), metadata["model"], tensors)
     path.write_bytes(to_bytes(tensors, metadata=metadata))

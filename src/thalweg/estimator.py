@@ -16,14 +16,15 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from thalweg.errors import DataError, ThalwegError
+from thalweg.engines.threads import available_cpus
+from thalweg.errors import DataError, ThalwegError, UsageError
 from thalweg.observers import Trace
 from thalweg.observers.callbacks import CallbackTasks
 from thalweg.optimizers import OPTIMIZERS
-from thalweg.rows import DenseRows
+from thalweg.readers.arrays import matrix
+from thalweg.rows import MemoryRows, centre_and_scale, in_memory
 from thalweg.schedules import SCHEDULES
 from thalweg.stopping import Outcome
-from thalweg.train.arrays import centre_and_scale
 from thalweg.train.options import Options
 from thalweg.train.plan import choose, stages
 from thalweg.train.run import run
@@ -49,7 +50,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     C              inverse strength of the penalty, > 0; np.inf for none. l2 = (1 - l1_ratio)/(C·S) per mean log-loss
                    and l1 = l1_ratio/(C·S), S the sum of all weights: the minimum is scikit-learn's
     l1_ratio       share of the penalty that is l1, in [0, 1]
-    solver         "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs" or "newton"
+    solver         "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton" or "newton-cg"
     tol            relative gap P - P* ≤ tol·P to be certified
     max_iter       most steps (epochs, for minibatch and sgd); None: the solver's own limit
     fit_intercept  whether margins have an intercept, which is never penalised
@@ -95,6 +96,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -105,12 +107,14 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ConvergenceWarning. Raises ValueError for what cannot be fitted: NaN, one class only, contradictory options.
         """
         # a search for NaN costs a pass, and the run's first one meets them anyway, unless means were taken before
-        checked, labels = validate_data(self, X, y, dtype=_FLOATS, ensure_all_finite=bool(self.standardize))
+        checked, labels = validate_data(
+            self, X, y, accept_sparse="csr", dtype=_FLOATS, ensure_all_finite=bool(self.standardize)
+        )
         self.classes_ = _two_classes(labels)
         try:
             rows = self._rows(checked, labels, sample_weight)
             options = self._options(rows.total_weight)
-            plan = stages(options, choose(options, rows.n, rows.p), rows.n, rows.p)
+            plan = stages(options, choose(options, rows)[0], rows.n, rows.p)
             context = self._init_callback_context(max_subtasks=1 + sum(stage.rules.epochs for stage in plan))
             tasks = []
             if hasattr(self, "_skl_callbacks"):
@@ -131,7 +135,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> np.ndarray:
         """(n,) margins X·coef_ + intercept_ of the (n, p) rows X: log-odds of classes_[1]."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=_FLOATS, reset=False)
+        X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
         return np.asarray(X @ self.coef_[0] + self.intercept_[0])
 
     def predict(self, X: Any) -> np.ndarray:
@@ -149,7 +153,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         z = self.decision_function(X)
         return np.column_stack([log_expit(-z), log_expit(z)])
 
-    def _rows(self, X: np.ndarray, labels: np.ndarray, sample_weight: Any) -> DenseRows:
+    def _rows(self, X: np.ndarray, labels: np.ndarray, sample_weight: Any) -> MemoryRows:
         y, weight = (labels == self.classes_[1]).astype(np.float64), None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -164,10 +168,8 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     f"The classes {self.classes_.tolist()} weigh {totals.tolist()} in all, but sample_weight and "
                     "class_weight must leave each class a finite weight above 0, and no row one below 0."
                 )
-        rows = DenseRows(X, y, weight)
-        if self.standardize:
-            return DenseRows(X, y, weight, None, *centre_and_scale(rows, bool(self.fit_intercept)))
-        return rows
+        rows = in_memory(matrix(X), y, weight)
+        return rows.standardized(*centre_and_scale(rows, bool(self.fit_intercept))) if self.standardize else rows
 
     def _options(self, total_weight: float) -> Options:
         seed, strength = self.random_state, 1.0 / (self.C * total_weight)
@@ -176,7 +178,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Options(
             method=self.solver, l2=(1.0 - self.l1_ratio) * strength, l1=self.l1_ratio * strength, tol=self.tol,
             intercept=bool(self.fit_intercept), rate=self.rate, schedule=self.schedule, batch_size=self.batch_size,
-            epochs=self.max_iter, seed=int(seed), threads=None if self.n_jobs == -1 else self.n_jobs,
+            epochs=self.max_iter, seed=int(seed), threads=_threads(self.n_jobs),
         )  # fmt: skip
 
     def _warning(self, sentence: str) -> str:
@@ -185,6 +187,15 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             reached = f"The certified gap is {gap:.2g} of P; tol asks {self.tol:g}."
         advice = " Columns of one scale help: StandardScaler before the fit, or standardize=True."
         return f"{_in_python(sentence)} {reached}{advice if self.outcome_ is Outcome.EPOCHS_SPENT else ''}"
+
+
+def _threads(n_jobs: int | None) -> int | None:
+    """scikit-learn's count: -1 is all, -2 all but one."""
+    if n_jobs is None or n_jobs == -1:
+        return None
+    if n_jobs == 0:
+        raise UsageError("n_jobs is 0, but must be a number of threads, or -1 for all.")
+    return int(n_jobs) if n_jobs > 0 else max(1, available_cpus() + 1 + int(n_jobs))
 
 
 def _two_classes(y: np.ndarray) -> np.ndarray:
@@ -207,7 +218,7 @@ def _two_classes(y: np.ndarray) -> np.ndarray:
     return classes
 
 
-def _coefficients(rows: DenseRows, theta: Any) -> dict[str, np.ndarray]:
+def _coefficients(rows: MemoryRows, theta: Any) -> dict[str, np.ndarray]:
     """coef_ and intercept_ in the units of X, from theta (d, 1) on the rows' scale."""
     w, b = theta[: rows.p, 0].copy(), float(theta[rows.p :, 0].sum())  # the sum of nothing, without an intercept
     if rows.scale is not None and rows.centre is not None:

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import expit
 
 from thalweg.certificate import Certificate
-from thalweg.errors import DataError
+from thalweg.errors import DataError, UsageError
 from thalweg.metrics import Report, evaluate
-from thalweg.readers import Table, open_table
-from thalweg.recipe import Recipe, read_offset, read_weights
+from thalweg.readers import Matrix, Table, arrays, open_rows
+from thalweg.recipe import Recipe, listed, read_offset, read_weights
 from thalweg.stopping import Outcome
 
 Label = str | int | float | bool
@@ -29,7 +29,7 @@ class Model:
     objective               P at the end
     outcome, sentence       why the run ended; the sentence adds the particulars
     certificate             how far P can be from its minimum
-    method                  that ran
+    method, reason          that ran, and why `auto` chose it
     steps, passes, seconds  what it took; passes over all rows, samples counted by their share
     rows, columns           n and p of the training matrix
     history                 one mapping a step: stage, step, passes, seconds, objective, gradient_norm, gap, rate,
@@ -53,6 +53,7 @@ class Model:
     rows: int
     history: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
     holdout: Mapping[str, Any] | None = None
+    reason: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
     versions: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -60,7 +61,7 @@ class Model:
     @property
     def columns(self) -> int:
         """p, the columns of the matrix."""
-        return len(self.recipe.terms)
+        return self.recipe.p
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -75,24 +76,25 @@ class Model:
     @property
     def coef(self) -> np.ndarray:
         """(p,) weights in the raw columns' units: log-odds per unit."""
-        return self.standardized_coef / np.array([term.scale for term in self.recipe.terms])
+        return self.standardized_coef / self.recipe.scale
 
     @property
     def intercept(self) -> float:
         """Log-odds where every raw column of the matrix is 0."""
-        return float(self.standardized_intercept - self.coef @ np.array([term.mean for term in self.recipe.terms]))
+        return float(self.standardized_intercept - self.coef @ self.recipe.mean)
 
     def decision_function(self, rows: Any, **reading: Any) -> np.ndarray:
         """(n,) margins z of the rows.
 
-        rows     as for `thalweg.fit`, without need of the target; or an (n, p) array, for a model fitted on arrays
+        rows     as for `thalweg.fit`, without need of the target; or an (n, p) array, sparse or not, for a model
+                 fitted on arrays
         reading  as for `thalweg.fit`: header, format, database, connection, missing, and offset for arrays
 
         Raises DataError where the rows do not fit the recipe.
         """
         if is_array(rows):
             return self._margins_of_array(rows, **reading)
-        return self._margins(open_table(rows, **reading))
+        return self._margins(open_rows(rows, **reading))
 
     def predict_proba(self, rows: Any, **reading: Any) -> np.ndarray:
         """(n, 2) probabilities of the negative and the positive class."""
@@ -104,7 +106,12 @@ class Model:
         return self.labels(self.predict_proba(rows, **reading)[:, 1], threshold)
 
     def labels(self, probability: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-        """(n,) labels for probabilities (n,) of the positive class."""
+        """(n,) labels for probabilities (n,) of the positive class.
+
+        Raises UsageError for a threshold outside [0, 1].
+        """
+        if not 0.0 <= threshold <= 1.0:
+            raise UsageError(f"threshold is {threshold!r}, but must lie between 0 and 1.")
         return np.array(self.classes)[(probability > threshold).astype(int)]
 
     def evaluate(
@@ -117,16 +124,17 @@ class Model:
         weights  a column, or an (n,) array for (X, y)
         """
         if isinstance(rows, tuple):
+            if target is not None:
+                raise UsageError("target goes with a table; for arrays (X, y), y is the target.")
             X, y = rows
             z = self._margins_of_array(X, **reading)
             coded = self._coded(y, len(z))
-            weight = None if weights is None else np.asarray(weights, dtype=np.float64)
+            weight = arrays.sample_weights(weights, len(z))
         else:
-            table = open_table(rows, **reading)
+            table = open_rows(rows, **reading)
             z = self._margins(table)
             coded = self.recipe.encode_target(table, column=target)
-            column = weights if weights is not None else self.recipe.weights
-            weight = None if column is None or column not in table.columns else read_weights(table, column)
+            weight = self._weights(table, weights)
         return evaluate(coded, probabilities(z)[:, 1], weight, threshold)
 
     def save(self, path: str | Path) -> None:
@@ -139,23 +147,43 @@ class Model:
 
         save(self, path)
 
-    def _margins(self, table: Table) -> np.ndarray:
-        margins = self.recipe.encode(table) @ self.standardized_coef + self.standardized_intercept
-        return margins if self.recipe.offset is None else margins + read_offset(table, self.recipe.offset)
+    def _weights(self, table: Table | Matrix, column: Any) -> np.ndarray | None:
+        """The column asked for; or that of the fit, where it is there."""
+        if isinstance(table, Matrix):
+            if column is not None:
+                raise UsageError("--weights goes with tables and arrays; a libsvm file has labels and columns only.")
+            return None
+        if column is not None and not isinstance(column, str):
+            raise UsageError("weights must be the name of a column when the rows are a table.")
+        if column is None and self.recipe.weights not in table.columns:
+            return None
+        return read_weights(table, column if column is not None else str(self.recipe.weights))
 
-    def _margins_of_array(self, X: Any, offset: Any = None) -> np.ndarray:
-        array = np.asarray(X)
-        if not self.recipe.plain:
+    def _margins(self, table: Table | Matrix) -> np.ndarray:
+        if self.recipe.matrix is not None and self.recipe.offset is not None:
+            raise DataError("this model was fitted on arrays with an offset: give the rows as an array, with offset=.")
+        margins = self.recipe.encode(table) @ self.standardized_coef + self.standardized_intercept
+        if self.recipe.offset is None or isinstance(table, Matrix):
+            return margins
+        return margins + read_offset(table, self.recipe.offset)
+
+    def _margins_of_array(self, X: Any, offset: Any = None, **reading: Any) -> np.ndarray:
+        for option in reading:
+            raise UsageError(f"{option} goes with files; X is an array.")
+        if self.recipe.matrix is None:
             raise DataError(
                 "this model was fitted on a table with named columns, so it cannot read a bare array; "
-                f"give a path or a data frame with the columns {', '.join(self.recipe.raw_columns)}."
+                f"give a path or a data frame with the columns {listed(self.recipe.raw_columns)}."
             )
-        if array.ndim != 2 or array.shape[1] != self.columns:
+        array = arrays.matrix(X)
+        if array.shape[1] != self.columns:
             raise DataError(f"X has shape {array.shape}, but this model reads rows of {self.columns} columns.")
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"X holds {array.dtype} values, but this model reads numbers.")
+        if self.recipe.offset is not None and offset is None:
+            raise DataError("this model was fitted with an offset: give one for these rows too, offset= an (n,) array.")
+        arrays.refuse_non_finite(array)
         margins = array @ self.coef + self.intercept
-        return margins if offset is None else margins + np.asarray(offset, dtype=np.float64)
+        added = arrays.per_row(offset, len(margins), "offset")
+        return margins if added is None else margins + added
 
     def _coded(self, y: Any, n: int) -> np.ndarray:
         """Labels of an array as 0 and 1."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.certificate import Certificate
-from thalweg.errors import ModelFileError
+from thalweg.errors import ModelFileError, OutputError
 from thalweg.model import Model
 from thalweg.output import write_whole
 from thalweg.recipe import Recipe
@@ -19,19 +20,33 @@ from thalweg.stopping import Outcome
 SCHEMA = 1
 _FORMAT = "thalweg"
 _HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
-_PLAIN = ("sentence", "method", "steps", "passes", "seconds", "rows", "holdout", "options", "data", "versions")
+_PLAIN: dict[str, Any] = {
+    "sentence": str,
+    "method": str,
+    "reason": str,
+    "steps": int,
+    "passes": int | float,
+    "seconds": int | float,
+    "rows": int,
+    "holdout": dict | None,
+    "options": dict,
+    "data": dict,
+    "versions": dict,
+}
 
 
 def save(model: Model, path: str | Path) -> None:
     """Write the model to a temporary file beside its place, then rename: the file is whole or as it was before.
 
-    Raises OutputError where it cannot be written, naming the cause.
+    Raises OutputError where it cannot be written, naming the cause, or where the run diverged: there is no model then.
     """
+    if not np.isfinite(model.objective):
+        raise OutputError(f"{path}: not written, since the run ended at no finite objective: {model.sentence}")
     from safetensors.numpy import save as to_bytes
 
     tensors = _tensors(model)
     body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    metadata = {"format": _FORMAT, "schema": str(SCHEMA), "model": body, "sha256": _digest(body, tensors)}
+    metadata = {"format": _FORMAT, "schema": str(SCHEMA), "model": body, "sha256": _digest(SCHEMA, body, tensors)}
     write_whole(Path(path), to_bytes(tensors, metadata=metadata), "the model")
 
 
@@ -42,15 +57,16 @@ def load(path: str | Path) -> Model:
     """
     path = Path(path)
     metadata, tensors = _read(path)
-    if metadata.get("format") != _FORMAT or not metadata.get("schema", "").isdigit():
+    if metadata.get("format") != _FORMAT or not re.fullmatch("[0-9]{1,9}", metadata.get("schema", "")):
         raise ModelFileError(f"{path}: this is a safetensors file, but not a thalweg model.")
-    if int(metadata["schema"]) > SCHEMA:
+    schema = int(metadata["schema"])
+    if schema > SCHEMA:
         raise ModelFileError(
             f"{path}: the model has schema {metadata['schema']}, but this thalweg reads up to {SCHEMA}; "
             "update thalweg to read it."
         )
     body = metadata.get("model", "")
-    if metadata.get("sha256") != _digest(body, tensors):
+    if metadata.get("sha256") != _digest(schema, body, tensors):
         raise ModelFileError(f"{path}: the content does not match its checksum: the file was altered or damaged.")
     try:
         return _model(json.loads(body), tensors)
@@ -92,6 +108,8 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
     tensors = {
         "coef": np.ascontiguousarray(model.standardized_coef),
         "intercept": np.array([model.standardized_intercept]),
+        "mean": np.ascontiguousarray(model.recipe.mean),
+        "scale": np.ascontiguousarray(model.recipe.scale),
     }
     for key in _HISTORY:
         values = [np.nan if row.get(key) is None else row[key] for row in model.history]
@@ -112,10 +130,13 @@ def _body(model: Model) -> dict[str, Any]:
 
 
 def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
-    recipe = Recipe.from_dict(body["recipe"])
+    for name, kind in _PLAIN.items():
+        if not isinstance(body[name], kind):
+            raise ValueError(f"{name} is {body[name]!r}")
+    recipe = Recipe.from_dict(body["recipe"], tensors["mean"], tensors["scale"])
     coef = tensors["coef"]
-    if coef.shape != (len(recipe.terms),):
-        raise ValueError(f"{coef.shape} weights for {len(recipe.terms)} columns")
+    if coef.shape != (recipe.p,):
+        raise ValueError(f"{coef.shape} weights for {recipe.p} columns")
     history = []
     for i, stage in enumerate(body["stages"]):
         row: dict[str, Any] = {"stage": stage}
@@ -137,8 +158,8 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
     )
 
 
-def _digest(body: str, tensors: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(body.encode())
+def _digest(schema: int, body: str, tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(f"{schema}:{body}".encode())
     for name in sorted(tensors):
         digest.update(f"{name}{tensors[name].dtype}{tensors[name].shape}".encode())
         digest.update(np.ascontiguousarray(tensors[name]).tobytes())

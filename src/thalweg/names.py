@@ -2,3 +2,5 @@
 
 METHOD_NAMES = ("gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton", "newton-cg")
 SCHEDULE_NAMES = ("constant", "1/k", "1/sqrt", "step", "cosine")
+TOKEN_NAMES = ("auto", "words", "characters")
+TEXT_WEIGHT_NAMES = ("tfidf", "counts")

@@ -15,6 +15,11 @@ def refuse_unwritable(path: Path) -> None:
     """
     if path.is_dir():
         raise OutputError(f"{path}: this is a folder; give a file's name.")
+    path = _behind_links(path)
+    if _is_device(path):
+        if not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: this device cannot be written to.")
+        return
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}; make it first.")
     try:
@@ -29,10 +34,15 @@ def refuse_unwritable(path: Path) -> None:
 def write_whole(path: Path, content: bytes, what: str) -> None:
     """Write bytes so that the file is never half there: to a temporary file in the same folder, synced, renamed.
 
-    Raises OutputError with the cause in words.
+    A link stays, and the file it leads to is replaced; a device, such as /dev/null, is written to as it is. Raises
+    OutputError with the cause in words.
     """
     temporary = None
+    path = _behind_links(path)
     try:
+        if _is_device(path):
+            path.write_bytes(content)
+            return
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
@@ -45,6 +55,14 @@ def write_whole(path: Path, content: bytes, what: str) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
         raise OutputError(f"{path}: {what} could not be written: {error.strerror or error}.") from None
+
+
+def _behind_links(path: Path) -> Path:
+    return path.resolve() if path.is_symlink() else path
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _umask() -> int:

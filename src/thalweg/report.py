@@ -12,7 +12,7 @@ from rich.text import Text
 from thalweg.certificate import WORDS, Certificate
 from thalweg.metrics import Report
 from thalweg.model import Model
-from thalweg.recipe import CategoryColumn, NumberColumn
+from thalweg.recipe import CategoryColumn, NumberColumn, TextColumn
 
 
 def show(renderable: RenderableType) -> None:
@@ -31,6 +31,7 @@ def fitted(model: Model, path: Path) -> RenderableType:
             {
                 "rows x columns": f"{model.rows:,} x {model.columns}",
                 "method": effort(model),
+                **({"chosen since": model.reason} if model.reason else {}),
                 "objective": f"{model.objective:.10g}",
                 **({} if model.holdout is None else held_out(model.holdout)),
                 "model": str(path),
@@ -120,7 +121,7 @@ def quality(found: Report, classes: tuple[Any, Any]) -> RenderableType:
 def model_report(model: Model, top: int) -> RenderableType:
     """What `thalweg show` prints."""
     parts: list[RenderableType] = [outcome(model), coefficients(model, top)]
-    if not model.recipe.plain:
+    if model.recipe.matrix is None:
         parts.append(recipe(model))
     parts += [notes(model), provenance(model)]
     return Group(*parts)
@@ -161,18 +162,22 @@ def recipe(model: Model) -> Table:
 
 def recipe_lines(model: Model) -> Iterator[tuple[str, str]]:
     """Raw column and, in words, what it became."""
-    terms = {term.name: term for term in model.recipe.terms}
+    j = 0
     for column in model.recipe.columns:
         if isinstance(column, NumberColumn):
-            term = terms[column.name]
             unit = "a number" if column.kind == "number" else "days since 1970-01-01"
-            words = f"{unit}, mean {term.mean:.6g}, scale {term.scale:.6g}"
+            words = f"{unit}, mean {model.recipe.mean[j]:.6g}, scale {model.recipe.scale[j]:.6g}"
             words += f"; holes become {column.fill:.6g} with an indicator" if column.holes else ""
-        else:
-            assert isinstance(column, CategoryColumn)
+            yield column.name, words
+        elif isinstance(column, CategoryColumn):
             shown = ", ".join(column.levels[:8]) + (" ..." if len(column.levels) > 8 else "")
-            words = f"{count(len(column.levels), 'level')} against {column.reference!r}: {shown}"
-        yield column.name, words
+            yield column.name, f"{count(len(column.levels), 'level')} against {column.reference!r}: {shown}"
+        elif isinstance(column, TextColumn):
+            what = "word" if column.tokens == "words" else "run of characters"
+            weights = "tf-idf, rows of length 1" if column.weights == "tfidf" else "counts"
+            longest = f" in runs of up to {column.ngrams}" if column.ngrams > 1 else ""
+            yield column.name, f"{count(len(column.words), what)}{longest}, as {weights}"
+        j += column.width
 
 
 def provenance(model: Model) -> RenderableType:
@@ -183,6 +188,7 @@ def provenance(model: Model) -> RenderableType:
         "fitted on": f"{source}, {model.rows:,} rows, total weight {weight:g}",
         "fingerprint": str(model.data.get("fingerprint", "")),
         "method": effort(model),
+        "chosen since": model.reason,
         "options": ", ".join(f"{name}={value}" for name, value in given.items()),
         "versions": ", ".join(f"{name} {number}" for name, number in model.versions.items()),
     }

@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -42,8 +43,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command line, its complaint written to stderr as one sentence."""
-    from thalweg.errors import ThalwegError
+    try:
+        from thalweg.errors import ThalwegError
 
+        return _run(arguments, ThalwegError)
+    except KeyboardInterrupt:
+        return complain("interrupted before there was a model to keep.", 130)
+
+
+def _run(arguments: list[str] | None, refusal: type[Any]) -> int:
     try:
         result = cli.main(arguments, prog_name="thalweg", standalone_mode=False)
     except click.exceptions.Exit as leaving:
@@ -53,18 +61,16 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except ThalwegError as error:
+    except refusal as error:
         more = " (thalweg COMMAND --help lists the options)" if error.exit_code == 2 else ""
         return complain(f"{error}{more}", error.exit_code)
-    except KeyboardInterrupt:
-        return complain("interrupted before there was a model to keep.", 130)
     except BrokenPipeError:  # the reader of a pipe has seen enough; the null device keeps the exit from complaining
         sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
         return 0
     except MemoryError:
         return complain("there is not enough memory for these rows as one matrix.", 1)
     except OSError as error:
-        return complain(f"{error.filename or 'the system'}: {error.strerror or error}.", 1)
+        return complain(f"{error.filename or 'standard output'}: {error.strerror or error}.", 1)
     return result if isinstance(result, int) else 0
 
 

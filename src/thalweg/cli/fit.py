@@ -7,7 +7,7 @@ import click
 
 from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
-from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
+from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES, TEXT_WEIGHT_NAMES, TOKEN_NAMES
 
 
 @click.command("fit", short_help="Fit a model to a table of rows.")
@@ -32,7 +32,12 @@ from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
 @click.option("--only", multiple=True, metavar="COLUMN", help="Learn from these columns only; repeatable.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable.")
 @click.option("--categorical", multiple=True, metavar="COLUMN", help="Take this column as words; repeatable.")
-@click.option("--max-levels", type=int, default=100, show_default=True, help="Levels of a category before pooling.")
+@click.option("--max-levels", type=int, help="Levels of a category before pooling.  [default: 100]")
+@click.option("--text", multiple=True, metavar="COLUMN", help="Learn the words of this column; repeatable.")
+@click.option("--tokens", type=click.Choice(TOKEN_NAMES), default="auto", show_default=True, help="What --text counts.")
+@click.option("--ngrams", type=int, help="Longest run of tokens.  [default: 1 for words, 2 for characters]")
+@click.option("--text-weights", type=click.Choice(TEXT_WEIGHT_NAMES), default="tfidf", show_default=True)
+@click.option("--min-rows", type=int, default=2, show_default=True, help="Rows a word must stand in.")
 @click.option("--positive", metavar="LABEL", help="The label that counts as 1.  [default: the later in order]")
 @click.option("--no-standardize", is_flag=True, help="Leave the columns as they are.")
 @click.option("--no-intercept", is_flag=True, help="No constant term.")
@@ -48,6 +53,7 @@ def command(
 
     \b
     thalweg fit loans.csv --target default --holdout 0.2
+    thalweg fit reviews.csv --target stars --text review
     thalweg fit --sql "SELECT * FROM loans" --database bank.duckdb --target default -o loans.thalweg
     """
     rows, keywords = rows_and_reading(train, "TRAIN", given)
@@ -120,6 +126,7 @@ def summary(model: Any, path: Path) -> dict[str, Any]:
         "gradient_norm": certificate.gradient_norm,
         "newton_decrement": certificate.newton_decrement,
         "method": model.method,
+        "method_reason": model.reason,
         "rows": model.rows,
         "columns": model.columns,
         "steps": model.steps,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
-from thalweg.errors import UsageError
+from thalweg.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from thalweg.model import Model
@@ -36,6 +36,9 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
 
     if output is not None:
         refuse_unwritable(Path(output))
+        for name in (model, source):
+            if Path(output).exists() and Path(name).exists() and Path(output).samefile(name):
+                raise OutputError(f"{output}: this is the file that is read; choose another name with -o.")
     judge: Model = load(model)
     probability = judge.predict_proba(source, **keywords)[:, 1]
     labels = judge.labels(probability, threshold)

@@ -51,6 +51,7 @@ def described(model: Any) -> dict[str, Any]:
         "recipe": model.recipe.to_dict(),
         "notes": list(model.notes),
         "method": model.method,
+        "method_reason": model.reason,
         "steps": model.steps,
         "passes": model.passes,
         "seconds": model.seconds,

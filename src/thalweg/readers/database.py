@@ -1,10 +1,11 @@
 """DuckDB, behind the few calls the readers and the recipe need; the only file that imports it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, UsageError
 
 
 class Database:
@@ -15,14 +16,31 @@ class Database:
 
         self.name = name
         self._connection = duckdb.connect()
-        self._errors = duckdb.Error
+        self._errors, self._interrupted = duckdb.Error, duckdb.InterruptException
 
-    def run(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a statement's result. Raises DataError with the first line of DuckDB's complaint."""
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        except self._errors as error:
-            raise DataError(f"{self.name}: {first_sentence(error)}") from None
+        with self._in_words():
+            return self._connection.execute(sql).fetchall()
+
+    def create_rows(self, select: str) -> list[str]:
+        """The table `rows` of a select, and the names of its columns, which in the table are c0, c1, ...
+
+        Names of our own: a column may be called anything, also what DuckDB or a query of ours uses. Instants with a
+        time zone become UTC, and columns without any type, which hold nothing, numbers.
+        """
+        described = self.run(f"DESCRIBE {select}")
+        values = []
+        for i, (_, of_type, *_) in enumerate(described):
+            value = f"v{i}"
+            if "WITH TIME ZONE" in of_type or of_type.startswith("TIMESTAMPTZ"):
+                value = f"make_timestamp(epoch_us(v{i}::TIMESTAMPTZ))"
+            elif of_type in ('"NULL"', "NULL"):
+                value = f"v{i}::DOUBLE"
+            values.append(f"{value} AS c{i}")
+        inner = ", ".join(f"v{i}" for i in range(len(described)))
+        self.create_in_order("rows", f"SELECT {', '.join(values)} FROM ({select}) AS source({inner})")
+        return [str(row[0]) for row in described]
 
     def create_in_order(self, table: str, select: str) -> None:
         """A table whose rowids count the rows of the select in the order of its source.
@@ -37,17 +55,28 @@ class Database:
 
     def batches(self, sql: str, rows: int = 65536) -> Iterator[Any]:
         """The result as Arrow record batches, in row order."""
-        try:
+        with self._in_words():
             yield from self._connection.sql(sql).to_arrow_reader(rows)
-        except self._errors as error:
-            raise DataError(f"{self.name}: {first_sentence(error)}") from None
 
     def register(self, name: str, frame: Any) -> None:
         """Make a pandas or polars frame or an Arrow table visible under that name."""
-        try:
+        with self._in_words():
             self._connection.register(name, frame)
-        except (self._errors, NotImplementedError, TypeError, ValueError) as error:
-            raise DataError(f"{self.name}: this cannot be read as a table: {first_sentence(error)}") from None
+            self._connection.execute(f"DESCRIBE SELECT * FROM {name}").fetchall()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """DuckDB's complaints as sentences, and its answer to Ctrl-C as Ctrl-C."""
+        try:
+            yield
+        except self._errors as error:
+            if isinstance(error, self._interrupted):
+                raise KeyboardInterrupt from None
+            raise DataError(f"{self.name}: {first_sentence(error)}") from None
+        except RuntimeError as error:
+            if "interrupt" in str(error).lower():
+                raise KeyboardInterrupt from None
+            raise
 
 
 def query_elsewhere(sql: str, database: str | Path | None, connection: Any) -> Any:
@@ -55,6 +84,10 @@ def query_elsewhere(sql: str, database: str | Path | None, connection: Any) -> A
     import duckdb
 
     own = connection is None
+    if not own and not hasattr(connection, "sql"):
+        raise UsageError(
+            f"connection is {connection!r}, but must be an open DuckDB connection; database= takes a file."
+        )
     try:
         if own:
             connection = duckdb.connect(str(database), read_only=True)
@@ -81,11 +114,11 @@ def first_sentence(error: BaseException) -> str:
     return " ".join(kept) or type(error).__name__
 
 
-def quoted(name: str) -> str:
-    """A column's name as SQL takes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def literal(value: str) -> str:
     """A text as SQL takes it."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """A file's name as DuckDB takes it: its own characters, not a pattern for many files."""
+    return literal("".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path)))

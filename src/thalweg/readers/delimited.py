@@ -5,13 +5,14 @@ its values, after trimming and after the holes, and lets an error name the row a
 """
 
 import csv
-import gzip
+import io
 import re
 from collections import Counter
 from pathlib import Path
 
 from thalweg.errors import DataError
-from thalweg.readers.database import Database, literal, quoted
+from thalweg.readers.database import Database, file_literal, literal
+from thalweg.readers.files import is_packed, opened
 from thalweg.readers.table import hole_sql
 
 _DELIMITERS = (",", "\t", ";", "|")
@@ -19,32 +20,32 @@ _DELIMITERS = (",", "\t", ";", "|")
 
 def read_delimited(
     database: Database, path: Path, header: bool, delimiter: str | None, missing: tuple[str, ...]
-) -> int:
-    """Create the table `rows`; returns the line its first row stands on.
+) -> tuple[list[str], int]:
+    """Create the table `rows`; returns the columns' names, and the line the first row stands on.
 
     Raises DataError for duplicate names, lines of another length, text that is not UTF-8, a file cut short.
     """
-    first = _first_line(path)
-    delimiter = delimiter or max(_DELIMITERS, key=lambda one: len(_fields(first, one)))
-    fields = _fields(first, delimiter)
+    candidates = [delimiter] if delimiter else list(_DELIMITERS)
+    records = {one: _first_record(path, one) for one in candidates}
+    delimiter = max(candidates, key=lambda one: len(records[one][0]))
+    fields, lines = records[delimiter]
     names = [name.strip() for name in fields] if header else [f"column{i}" for i in range(len(fields))]
     _refuse_duplicates(path, names)
     try:
-        database.create_in_order("raw", _statement(path, names, header, delimiter))
+        database.create_in_order("raw", _statement(path, len(names), header, delimiter))
     except DataError as error:
         raise DataError(_in_words(path, str(error))) from None
-    _type(database, names, missing)
+    _type(database, len(names), missing)
     database.run("DROP TABLE raw")
-    return 2 if header else 1
+    return names, lines + 1 if header else 1
 
 
-def _statement(path: Path, names: list[str], header: bool, delimiter: str) -> str:
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    packed = ", compression='gzip'" if path.suffix.lower() == ".gz" else ""
+def _statement(path: Path, width: int, header: bool, delimiter: str) -> str:
+    columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
     return (
-        f"SELECT * FROM read_csv({literal(str(path))}, delim={literal(delimiter)}, "
-        f"quote='\"', escape='\"', header={str(header).lower()}, columns={{{columns}}}, "
-        f"auto_detect=false, strict_mode=true, null_padding=false{packed})"
+        f"SELECT * FROM read_csv({file_literal(path)}, delim={literal(delimiter)}, "
+        f"quote='\"', escape='\"', header={str(header).lower()}, columns={{{columns}}}, auto_detect=false, "
+        f"strict_mode=true, null_padding=false, compression='{'gzip' if is_packed(path) else 'none'}')"
     )
 
 
@@ -60,28 +61,30 @@ def _in_words(path: Path, complaint: str) -> str:
     if "not utf-8" in complaint.lower() or "unicode" in complaint.lower():
         where = f", line {line[1]}" if line else ""
         return f"{path}{where}: this is not UTF-8 text; save the file as UTF-8 (iconv -f latin1 -t utf-8 does)."
+    if line and "maximum_line_size" in complaint.lower():
+        return f"{path}, line {line[1]}: the line is longer than 2 MB; is a closing quote missing, or is this no table?"
+    if line and '"' in complaint.split("Original Line:", 1)[-1]:
+        return f"{path}, line {line[1]}: a quoted field does not end, or text follows its closing quote."
     if "GZIP" in complaint:
         return f"{path}: the file cannot be unpacked (unexpected end of the gzip stream); is it whole?"
     return complaint
 
 
-def _first_line(path: Path) -> str:
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            line = file.readline()
-    except (EOFError, OSError) as error:
-        raise DataError(f"{path}: the file cannot be unpacked ({error}); is it whole?") from None
-    try:
-        return line.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}, line 1: byte 0x{line[error.start]:02x} at position {error.start + 1} is not UTF-8; "
-            "save the file as UTF-8 (iconv -f latin1 -t utf-8 does)."
-        ) from None
-
-
-def _fields(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line], delimiter=delimiter), [""])
+def _first_record(path: Path, delimiter: str) -> tuple[list[str], int]:
+    """The fields of the first record, and how many lines it takes: a quoted field may hold line breaks."""
+    with opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
+        reader = csv.reader(text, delimiter=delimiter)
+        try:
+            fields = next(reader, [""]) or [""]
+        except csv.Error as error:
+            raise DataError(f"{path}, line 1: the first line is no row of a table ({error}).") from None
+    for letter in "".join(fields):
+        if 0xDC80 <= ord(letter) <= 0xDCFF:  # a byte that is not UTF-8
+            raise DataError(
+                f"{path}, line 1: byte 0x{ord(letter) - 0xDC00:02x} is not UTF-8; "
+                "save the file as UTF-8 (iconv -f latin1 -t utf-8 does)."
+            )
+    return fields, reader.line_num
 
 
 def _refuse_duplicates(path: Path, names: list[str]) -> None:
@@ -96,23 +99,23 @@ def _refuse_duplicates(path: Path, names: list[str]) -> None:
             )
 
 
-def _type(database: Database, names: list[str], missing: tuple[str, ...]) -> None:
+def _type(database: Database, width: int, missing: tuple[str, ...]) -> None:
     """`rows` from `raw`: a column whose every value is a number is DOUBLE, whose every value is a date TIMESTAMP."""
-    trimmed = ", ".join(f"trim({quoted(name)}) AS v{i}" for i, name in enumerate(names))
-    values = ", ".join(f"{hole_sql(f'v{i}', missing)} AS v{i}" for i in range(len(names)))
+    columns = [f"c{i}" for i in range(width)]
+    trimmed = ", ".join(f"trim({c}) AS {c}" for c in columns)
+    values = ", ".join(f"{hole_sql(c, missing)} AS {c}" for c in columns)
     database.run(f"CREATE TEMP VIEW filled AS SELECT {values} FROM (SELECT {trimmed} FROM raw)")
-    columns = [f"v{i}" for i in range(len(names))]
     asked = ", ".join(f"count({v}), count(TRY_CAST({v} AS DOUBLE))" for v in columns)
     found = database.run(f"SELECT {asked} FROM filled")[0]
     words = [v for i, v in enumerate(columns) if found[2 * i] > found[2 * i + 1] == 0]
     asked = ", ".join(f"count({v}) = count(TRY_CAST({v} AS TIMESTAMP))" for v in words)
     dates = dict(zip(words, database.run(f"SELECT {asked} FROM filled")[0], strict=True)) if words else {}
     typed = []
-    for i, (name, v) in enumerate(zip(names, columns, strict=True)):
+    for i, v in enumerate(columns):
         if found[2 * i] == found[2 * i + 1]:
             value = f"CAST({v} AS DOUBLE)"
         else:
             value = f"CAST({v} AS TIMESTAMP)" if dates.get(v) else v
-        typed.append(f"{value} AS {quoted(name)}")
+        typed.append(f"{value} AS {v}")
     database.create_in_order("rows", f"SELECT {', '.join(typed)} FROM filled")
     database.run("DROP VIEW filled")

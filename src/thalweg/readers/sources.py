@@ -1,34 +1,19 @@
-"""Where rows may come from: which reader a path, a query or a frame gets."""
+"""Where a table may come from: which reader a path, a query or a frame gets."""
 
-import gzip
 import hashlib
 from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers.database import Database, literal, query_elsewhere
+from thalweg.readers.database import Database, file_literal, query_elsewhere
 from thalweg.readers.delimited import read_delimited
-from thalweg.readers.libsvm import looks_like_libsvm, read_libsvm
+from thalweg.readers.files import FORMATS, fingerprint, is_packed, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.frames import frame_rows
+from thalweg.readers.libsvm import Matrix, read_libsvm
 from thalweg.readers.table import DEFAULT_MISSING, Table
 
-FORMATS = ("csv", "tsv", "parquet", "jsonl", "libsvm")
-_ENDINGS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".libsvm": "libsvm",
-    ".svm": "libsvm",
-    ".svmlight": "libsvm",
-}
-_WHOLE = 64 << 20  # files up to here are hashed whole; larger ones by size, first and last MiB
 
-
-def open_table(
+def open_rows(
     source: Any,
     *,
     database: str | Path | None = None,
@@ -36,14 +21,14 @@ def open_table(
     header: bool = True,
     format: str | None = None,
     missing: Any = None,
-) -> Table:
-    """Read a source once into a table.
+) -> Table | Matrix:
+    """Read a source once: into a table, or, for libsvm, into a matrix with its labels.
 
     source      a path (csv, tsv, parquet, json lines, libsvm; .gz too), SQL with `database` or `connection`, a pandas
                 or polars frame, an Arrow table
     database    a DuckDB file, opened read-only; connection: an open DuckDB connection
     header      whether a csv or tsv file begins with its column names; without, they are column0, column1, ...
-    format      one of `FORMATS`; None: by the file's ending, or by its first lines
+    format      one of `FORMATS`; None: by the file's ending, or by how it begins
     missing     texts that are holes; None for `DEFAULT_MISSING`
 
     Raises DataError naming file, row, column and value; UsageError for options that do not go together.
@@ -51,13 +36,23 @@ def open_table(
     holes = DEFAULT_MISSING if missing is None else tuple(missing) if not isinstance(missing, str) else (missing,)
     if format is not None and format not in FORMATS:
         raise UsageError(f"--format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
-    if database is not None or connection is not None:
-        return _from_query(source, database, connection)
-    if isinstance(source, str | Path):
+    of_query = database is not None or connection is not None
+    if isinstance(source, str | Path) and not of_query:
         return _from_file(Path(source), header, format, holes)
     if not header or format is not None:
-        raise UsageError("--no-header and --format go with files; this is a data frame.")
+        kind = "a query" if of_query else "a data frame"
+        raise UsageError(f"--no-header and --format go with files; this is {kind}.")
+    if of_query:
+        return _from_query(source, database, connection)
     return _from_frame(source)
+
+
+def open_table(source: Any, **reading: Any) -> Table:
+    """`open_rows` where only a table with named columns will do. Raises DataError for a libsvm file."""
+    rows = open_rows(source, **reading)
+    if isinstance(rows, Matrix):
+        raise DataError(f"{rows.name}: a libsvm file has no named columns, but a table with names was expected.")
+    return rows
 
 
 def _from_query(sql: Any, database: str | Path | None, connection: Any) -> Table:
@@ -65,102 +60,56 @@ def _from_query(sql: Any, database: str | Path | None, connection: Any) -> Table
         raise UsageError(
             f"with a database or a connection, the rows are a SQL query as text; found {type(sql).__name__}."
         )
+    if not sql.strip():
+        raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
     if database is not None:
         if connection is not None:
             raise UsageError("give either a database file or a connection, not both.")
-        _refuse_unreadable(Path(database))
-    return _from_arrow(query_elsewhere(sql, database, connection), f"query {sql!r}" if len(sql) < 60 else "query")
+        refuse_unreadable(Path(database))
+    name = f"query {sql!r}" if len(sql) < 60 else "query"
+    own = Database(name)
+    own.register("source", query_elsewhere(sql, database, connection))
+    return Table.of(own, own.create_rows("SELECT * FROM source"), _described(own))
 
 
 def _from_frame(frame: Any) -> Table:
-    home = type(frame).__module__.split(".")[0]
-    if home not in ("pandas", "polars", "pyarrow"):
-        raise DataError(
-            f"rows of type {type(frame).__name__} cannot be read; give a path, a pandas or polars frame, "
-            "an Arrow table, SQL with a connection, or arrays (X, y)."
-        )
-    if home == "pyarrow" and hasattr(frame, "read_all"):
-        frame = frame.read_all()
-    return _from_arrow(frame, "data frame")
+    database, names, unreadable = frame_rows(frame)
+    return Table.of(database, names, _described(database), unreadable=unreadable)
 
 
-def _from_arrow(frame: Any, name: str) -> Table:
-    names = getattr(frame, "column_names", None) or list(getattr(frame, "columns", []))
-    seen: set[str] = set()
-    for column in map(str, names):
-        if column.lower() in seen:
-            raise DataError(f"{name}: the column name {column!r} stands twice (case does not count); rename one.")
-        seen.add(column.lower())
-    if not names:
-        raise DataError(f"{name}: there are no columns.")
-    own = Database(name)
-    own.register("source", frame)
-    own.create_in_order("rows", "SELECT * FROM source")
-    described = own.run("DESCRIBE rows")
-    fingerprint = hashlib.sha256(f"{described}{own.run('SELECT count(*) FROM rows')}".encode()).hexdigest()
-    return Table.of(own, f"frame:{fingerprint[:32]}")
+def _described(database: Database) -> str:
+    about = f"{database.run('DESCRIBE rows')}{database.run('SELECT count(*) FROM rows')}"
+    return f"frame:{hashlib.sha256(about.encode()).hexdigest()[:32]}"
 
 
-def _from_file(path: Path, header: bool, format: str | None, missing: tuple[str, ...]) -> Table:
-    _refuse_unreadable(path)
-    kind = format or _kind(path)
+def _from_file(path: Path, header: bool, format: str | None, missing: tuple[str, ...]) -> Table | Matrix:
+    refuse_unreadable(path)
+    kind = format or kind_of(path)
     if not header and kind not in ("csv", "tsv"):
         raise UsageError(f"--no-header goes with csv and tsv files, but {path} is {kind}.")
+    if kind != "parquet":
+        refuse_foreign(path)
+    if kind == "libsvm":
+        return read_libsvm(path)
     print_of_it = fingerprint(path)
     database = Database(str(path))
     if kind in ("csv", "tsv"):
-        first_line = read_delimited(database, path, header, "\t" if kind == "tsv" else None, missing)
-        return Table.of(database, print_of_it, first_line=first_line)
-    if kind == "libsvm":
-        database.register("source", read_libsvm(path))
-        database.create_in_order("rows", "SELECT * FROM source")
-        return Table.of(database, print_of_it, first_line=None, label="label", absent_is_zero=True)
+        names, first_line = read_delimited(database, path, header, "\t" if kind == "tsv" else None, missing)
+        return Table.of(database, names, print_of_it, first_line=first_line)
+    packed = f", compression='{'gzip' if is_packed(path) else 'uncompressed'}'" if kind == "jsonl" else ""
     reader = "read_parquet" if kind == "parquet" else "read_json_auto"
-    database.create_in_order("rows", f"SELECT * FROM {reader}({literal(str(path))})")
-    return Table.of(database, print_of_it)
-
-
-def _refuse_unreadable(path: Path) -> None:
-    if not path.exists():
-        near = sorted(p.name for p in path.parent.iterdir() if p.is_file())[:8] if path.parent.is_dir() else []
-        hint = f" The folder holds {', '.join(near)}." if near else ""
-        raise DataError(f"{path}: no such file.{hint}")
-    if path.is_dir():
-        raise DataError(f"{path}: this is a folder, not a file of rows.")
     try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be opened: {error.strerror}.") from None
-    if empty:
-        raise DataError(f"{path}: the file is empty.")
+        names = database.create_rows(f"SELECT * FROM {reader}({file_literal(path)}{packed})")
+    except DataError as error:
+        raise DataError(_in_words(path, kind, str(error))) from None
+    return Table.of(database, names, print_of_it)
 
 
-def _kind(path: Path) -> str:
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
-    if endings and endings[-1] in _ENDINGS:
-        return _ENDINGS[endings[-1]]
-    return "libsvm" if looks_like_libsvm(first_lines(path)) else "csv"
-
-
-def first_lines(path: Path, count: int = 5) -> list[bytes]:
-    """The first lines of a file that may be gzipped. Raises DataError where the gzip stream is broken."""
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            return [line for _, line in zip(range(count), file, strict=False)]
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise DataError(f"{path}: the file cannot be unpacked ({error}); is it whole?") from None
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file with its size; of its first and last MiB for files over 64 MiB."""
-    size = path.stat().st_size
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        if size <= _WHOLE:
-            digest.update(file.read())
-            return f"sha256:{digest.hexdigest()}:{size}"
-        digest.update(file.read(1 << 20))
-        file.seek(-(1 << 20), 2)
-        digest.update(file.read())
-    return f"sha256-of-ends:{digest.hexdigest()}:{size}"
+def _in_words(path: Path, kind: str, complaint: str) -> str:
+    """DuckDB's complaint about a parquet or JSON file, in our words."""
+    if kind == "parquet" and any(words in complaint for words in ("magic bytes", "too small", "footer", "metadata")):
+        return f"{path}: this is not a parquet file, or it was cut short."
+    if kind == "jsonl" and "Malformed JSON" in complaint:
+        detail = complaint.split("Malformed JSON", 1)[1].split("Try ")[0].strip(" .")
+        return f"{path}: this is not JSON, one object a line (malformed JSON {detail})."
+    return complaint

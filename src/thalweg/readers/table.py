@@ -1,14 +1,15 @@
 """A table: named columns of four kinds, rows in their order, held by DuckDB and asked by SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError
-from thalweg.readers.database import Database, literal, quoted
+from thalweg.readers.database import Database, literal
 
 DEFAULT_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
 
@@ -20,16 +21,15 @@ _DATES = ("DATE", "TIMESTAMP")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in DuckDB's table `rows`, whose rowid counts them from 0.
+    """Rows in DuckDB's table `rows`, columns c0, c1, ..., whose rowid counts the rows from 0.
 
-    name            for messages: a path, "data frame", "query"
-    columns         name -> "number", "text", "boolean", "date" or "other"
-    n               rows
-    fingerprint     tells two sources apart: a hash of the file, or of a frame's names, types and size
-    database        where they are
-    first_line      line of the file that row 0 stands on, or None where rows have no lines
-    label           the column that is the target by the format's own rule (libsvm), or None
-    absent_is_zero  whether a column that is not there is a column of zeros (libsvm)
+    name         for messages: a path, "data frame", "query"
+    columns      name -> "number", "text", "boolean", "date" or "other", in the order of the source
+    n            rows
+    fingerprint  tells two sources apart: a hash of the file, or of a frame's names, types and size
+    database     where they are
+    first_line   line of the file that row 0 stands on, or None where rows have no lines
+    unreadable   name -> type of the columns that DuckDB cannot hold; among `columns` they are "other"
     """
 
     name: str
@@ -38,17 +38,47 @@ class Table:
     fingerprint: str
     database: Database = field(repr=False)
     first_line: int | None = None
-    label: str | None = None
-    absent_is_zero: bool = False
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, database: Database, fingerprint: str, **more: Any) -> "Table":
+    def of(cls, database: Database, names: Sequence[str], fingerprint: str, **more: Any) -> "Table":
         """The table `rows` of that database, kinds read off its types."""
-        columns = {str(row[0]): kind(str(row[1])) for row in database.run("DESCRIBE rows")}
-        n = int(database.run("SELECT count(*) FROM rows")[0][0])
+        kinds = [kind(str(row[1])) for row in database.run("DESCRIBE rows")]
+        filled = ", ".join(f"count(c{i})" if kind == "other" else "1" for i, kind in enumerate(kinds))
+        n, *counts = database.run(f"SELECT count(*), {filled} FROM rows")[0]
         if n == 0:
-            raise DataError(f"{database.name}: there are no rows, only {len(columns)} column names.")
-        return cls(database.name, columns, n, fingerprint, database, **more)
+            raise DataError(f"{database.name}: there are no rows, only {len(names)} column names.")
+        # a column of nothing but holes is no list and no structure, whatever its type
+        columns = {name: kind if count else "number" for name, kind, count in zip(names, kinds, counts, strict=True)}
+        columns |= dict.fromkeys(more.get("unreadable", ()), "other")
+        return cls(database.name, columns, int(n), fingerprint, database, **more)
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        return {name: f"c{i}" for i, name in enumerate(self.columns) if name not in self.unreadable}
+
+    def sql(self, column: str) -> str:
+        """What the column is called in SQL."""
+        return self._places[column]
+
+    def number(self, column: str) -> str:
+        """The SQL of a number or date column as DOUBLE, dates in days since 1970-01-01; NaN is a hole."""
+        value = self.sql(column)
+        if self.columns[column] == "date":
+            return f"(epoch_us({value}::TIMESTAMP) / 86400e6)"
+        return f"(CASE WHEN isnan({value}::DOUBLE) THEN NULL ELSE {value}::DOUBLE END)"
+
+    def text(self, column: str, missing: tuple[str, ...] = DEFAULT_MISSING) -> str:
+        """The SQL of a text, number or boolean column as trimmed VARCHAR; the texts of `missing` are holes."""
+        value, kind = self.sql(column), self.columns[column]
+        if kind == "number":
+            return f"(CASE WHEN isnan({value}::DOUBLE) THEN NULL ELSE {value}::VARCHAR END)"
+        return hole_sql(f"trim({value}::VARCHAR)", missing) if kind == "text" else f"{value}::VARCHAR"
+
+    def words(self, column: str, missing: tuple[str, ...] = DEFAULT_MISSING) -> str:
+        """`text` for a column of levels: of numbers, 1 and 1.0 are one level."""
+        text = self.text(column, missing)
+        return f"regexp_replace({text}, '\\.0$', '')" if self.columns[column] == "number" else text
 
     def require(self, column: str, role: str) -> str:
         """The column's kind. Raises DataError where it is not there, with the names that come close."""
@@ -57,9 +87,15 @@ class Table:
             hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             raise DataError(f"{self.name}: there is no column {column!r} for {role}; {hint}{self.listing()}")
         if self.columns[column] == "other":
-            kind_of_it = self.database.run(f"SELECT typeof({quoted(column)}) FROM rows LIMIT 1")[0][0]
-            raise DataError(f"{self.name}: column {column!r} holds {kind_of_it}; leave it out with --drop {column}.")
+            held = self.unreadable.get(column) or self._type(column)
+            raise DataError(
+                f"{self.name}: column {column!r} holds {held}, which is neither number, text, boolean nor date; "
+                f"leave it out with --drop {column}."
+            )
         return self.columns[column]
+
+    def _type(self, column: str) -> str:
+        return str(self.database.run(f"SELECT typeof({self.sql(column)}) FROM rows LIMIT 1")[0][0])
 
     def listing(self) -> str:
         """The columns, in a sentence."""
@@ -74,7 +110,8 @@ class Table:
 
     def first_row(self, condition: str, column: str) -> tuple[int, Any] | None:
         """Row number and value of the first row a condition holds for."""
-        found = self.database.run(f"SELECT rowid, {quoted(column)} FROM rows WHERE {condition} ORDER BY rowid LIMIT 1")
+        value = self.sql(column)
+        found = self.database.run(f"SELECT rowid, {value} FROM rows WHERE {condition} ORDER BY rowid LIMIT 1")
         return (int(found[0][0]), found[0][1]) if found else None
 
     def batches(self, expressions: list[str]) -> Iterator[tuple[np.ndarray | slice, Any]]:
@@ -100,22 +137,6 @@ def kind(duckdb_type: str) -> str:
     if base in _TEXTS:
         return "text" if not duckdb_type.endswith("]") else "other"
     return "date" if base in _DATES or base.startswith("TIMESTAMP") else "other"
-
-
-def number_sql(column: str, column_kind: str) -> str:
-    """A number or date column as DOUBLE; NaN is a hole."""
-    if column_kind == "date":
-        return f"(epoch_us({quoted(column)}::TIMESTAMP) / 86400e6)"
-    return f"(CASE WHEN isnan({quoted(column)}::DOUBLE) THEN NULL ELSE {quoted(column)}::DOUBLE END)"
-
-
-def text_sql(column: str, column_kind: str, missing: tuple[str, ...] = DEFAULT_MISSING) -> str:
-    """A text, number or boolean column as trimmed VARCHAR; the texts of `missing` are holes."""
-    if column_kind == "number":
-        return f"(CASE WHEN isnan({quoted(column)}::DOUBLE) THEN NULL ELSE {quoted(column)}::VARCHAR END)"
-    if column_kind != "text":
-        return f"{quoted(column)}::VARCHAR"
-    return hole_sql(f"trim({quoted(column)}::VARCHAR)", missing)
 
 
 def hole_sql(text: str, missing: tuple[str, ...]) -> str:

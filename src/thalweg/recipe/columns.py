@@ -1,4 +1,4 @@
-"""What a raw column becomes: numbers with an indicator for holes, or a column for each level of a category."""
+"""What a raw column becomes: a number with an indicator for holes, a column for each level, or one for each word."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,26 +7,24 @@ import numpy as np
 
 OTHER = "(other)"
 MISSING = "(missing)"
+UNSEEN = -1
+_MANY = 1000  # levels from which an unseen value is the reference: as the average row it would fill them all
 
 
 @dataclass(frozen=True)
 class Term:
-    """One column of the matrix: (raw - mean) / scale.
+    """One column of the matrix.
 
-    name     "age", "age is missing", "job=technician"
+    name     "age", "age is missing", "job=technician", "review:great"
     column   the raw column it comes from
-    kind     "number", "date", "missing" or "level"
-    level    of a category; None for the other kinds
-    mean     weighted mean of the raw matrix column over the training rows; 0 where nothing is centred
-    scale    its weighted standard deviation; 1 where nothing is scaled
+    kind     "number", "date", "missing", "level" or "word"
+    level    the category's level, or the word; None for the other kinds
     """
 
     name: str
     column: str
     kind: str
     level: str | None = None
-    mean: float = 0.0
-    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,10 @@ class NumberColumn:
     kind: str
     fill: float
     holes: bool
+
+    @property
+    def width(self) -> int:
+        return 1 + int(self.holes)
 
     def terms(self) -> Iterator[Term]:
         """The number, then the indicator."""
@@ -66,7 +68,8 @@ class CategoryColumn:
     shares     (len(levels),) weighted share of each level in training
 
     A value that training never saw belongs to "(other)" where rare values were pooled. Else every column takes its
-    training mean: the average row, which after centring contributes nothing.
+    training mean: the average row, which after centring contributes nothing. Where there are over 1,000 levels it is
+    the reference instead.
     """
 
     name: str
@@ -76,9 +79,17 @@ class CategoryColumn:
     shares: tuple[float, ...]
 
     @property
-    def codes(self) -> tuple[str, ...]:
-        """All known values; codes count from 0 in this order."""
-        return (*self.levels, self.reference)
+    def width(self) -> int:
+        return len(self.levels)
+
+    def codes(self) -> tuple[dict[str, int], int, int]:
+        """Known value -> place among the levels (the reference comes after them all), and those of a hole, an unseen.
+
+        `UNSEEN` stands for the average row.
+        """
+        places = {level: i for i, level in enumerate((*self.levels, self.reference))}
+        unseen = places.pop(OTHER, len(self.levels) if len(self.levels) > _MANY else UNSEEN)
+        return places, places.pop(MISSING, unseen), unseen
 
     def terms(self) -> Iterator[Term]:
         """A term for each level."""
@@ -86,13 +97,56 @@ class CategoryColumn:
             yield Term(f"{self.name}={level}", self.name, "level", level)
 
     def values(self, codes: np.ndarray) -> Iterator[np.ndarray]:
-        """The raw matrix columns, (m,) each, from codes (m,): -1 is a hole, -2 a value never seen."""
-        hole = self.codes.index(MISSING) if MISSING in self.codes else -2
-        unseen = self.codes.index(OTHER) if OTHER in self.codes else -2
-        codes = np.where(codes == -1, hole, codes)
-        codes = np.where(codes == -2, unseen, codes)
+        """The raw matrix columns, (m,) each, from codes (m,)."""
         for code, share in enumerate(self.shares):
-            yield np.where(codes == -2, share, (codes == code).astype(np.float64))
+            yield np.where(codes == UNSEEN, share, (codes == code).astype(np.float64))
 
 
-Column = NumberColumn | CategoryColumn
+@dataclass(frozen=True)
+class TextColumn:
+    """A text: one column for each word, n-gram or run of characters that training saw often enough.
+
+    tokens   "words" or "characters"
+    ngrams   longest run of tokens that counts as one
+    weights  "tfidf": count times idf, each row scaled to length 1; or "counts"
+    words    in the order of their columns
+    idf      (len(words),) inverse document frequencies; empty for counts
+    """
+
+    name: str
+    tokens: str
+    ngrams: int
+    weights: str
+    words: tuple[str, ...]
+    idf: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.words)
+
+    def terms(self) -> Iterator[Term]:
+        """A term for each word."""
+        for word in self.words:
+            yield Term(f"{self.name}:{word}", self.name, "word", word)
+
+
+@dataclass(frozen=True)
+class MatrixColumns:
+    """The columns of a bare matrix, numbers without holes, which need no description each.
+
+    names    a frame's names, or None: then column j is called prefix + (first + j)
+    """
+
+    width: int
+    names: tuple[str, ...] | None = None
+    prefix: str = "x"
+    first: int = 0
+
+    def terms(self) -> Iterator[Term]:
+        """A term for each column."""
+        for j in range(self.width):
+            name = f"{self.prefix}{self.first + j}" if self.names is None else self.names[j]
+            yield Term(name, name, "number")
+
+
+Column = NumberColumn | CategoryColumn | TextColumn | MatrixColumns

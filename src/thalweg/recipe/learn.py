@@ -1,20 +1,19 @@
 """Learning a recipe: which columns there are, what is in them, and what deserves a note."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import DEFAULT_MISSING, Table
-from thalweg.readers.database import quoted
-from thalweg.readers.table import text_sql
-from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, Column, NumberColumn, Term
+from thalweg.readers.database import literal
+from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, Column, NumberColumn, TextColumn
 from thalweg.recipe.recipe import Recipe
 from thalweg.recipe.roles import read_weights
 from thalweg.recipe.statistics import LevelCounts, NumberStatistics, level_counts, number_statistics
 from thalweg.recipe.target import Target, find
+from thalweg.recipe.text import TextOptions, learn_text
 
 _IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category that happens not to repeat
 _MOSTLY_NUMBERS = 0.9
@@ -35,33 +34,40 @@ def learn(
     intercept: bool = True,
     training: np.ndarray | None = None,
     missing: tuple[str, ...] = DEFAULT_MISSING,
+    text: TextOptions | None = None,
 ) -> Recipe:
     """Learn from the rows of the mask `training` (n,), or all, that have a weight above 0.
 
     Raises UsageError where roles contradict each other, DataError where a column cannot be used.
     """
-    names = _chosen(table, target, weights, offset, only, drop, categorical)
-    _prepare_view(table, weights, training)
+    text = text or TextOptions()
+    names = _chosen(table, target, weights, offset, only, drop, categorical, text.columns)
+    weight = _prepare_view(table, weights, training)
     labels = find(table, target, _CONDITION, positive)
     texts = [name for name in names if table.columns[name] in ("text", "boolean") or name in categorical]
+    texts = [name for name in texts if name not in text.columns]
+    builder = _Builder(standardize, intercept, max_levels)
     for name in texts:
         if name not in categorical and table.columns[name] == "text":
             _refuse_mostly_numbers(table, name, missing)
-    numbers = {name: table.columns[name] for name in names if name not in texts}
+            builder.notes += _looks_like(table, name, missing)
+    numbers = {name: table.columns[name] for name in names if name not in texts and name not in text.columns}
     is_positive = _positive_sql(table, labels)
     described = number_statistics(table, numbers, is_positive, _CONDITION)
     counted = level_counts(table, texts, missing, is_positive, _CONDITION)
-    builder = _Builder(standardize, intercept, max_levels)
     for name in names:
-        if name in numbers:
+        if name in text.columns:
+            builder.text(learn_text(name, *_texts(table, name, missing, weight), text, table.name))
+        elif name in numbers:
             builder.number(described[name])
         else:
             builder.category(counted[name], table.columns[name] == "boolean")
-    if not builder.terms:
+    if not builder.columns:
         builder.notes.append("No column is left to learn from: the model is its intercept alone.")
     return Recipe(
         columns=tuple(builder.columns),
-        terms=tuple(builder.terms),
+        mean=np.array(builder.mean),
+        scale=np.array(builder.scale),
         target=labels,
         weights=weights,
         offset=offset,
@@ -71,7 +77,7 @@ def learn(
     )
 
 
-_CONDITION = "__training AND __weight > 0"
+_CONDITION = "training AND weight > 0"
 
 
 def _chosen(
@@ -82,6 +88,7 @@ def _chosen(
     only: Sequence[str],
     drop: Sequence[str],
     categorical: Sequence[str],
+    text: Sequence[str],
 ) -> list[str]:
     roles = {"--target": target, "--weights": weights, "--offset": offset}
     for role, column in roles.items():
@@ -94,16 +101,22 @@ def _chosen(
     taken = [column for column in roles.values() if column is not None]
     if len(set(taken)) < len(taken):
         raise UsageError("one column is given two of the roles --target, --weights and --offset.")
-    for option, listed in (("--only", only), ("--drop", drop), ("--categorical", categorical)):
+    for option, listed in (("--only", only), ("--drop", drop), ("--categorical", categorical), ("--text", text)):
         for column in listed:
             table.require(column, option) if option != "--drop" else _require_present(table, column)
     for column in only:
         if column in drop:
             raise UsageError(f"{column!r} is named by --only and by --drop.")
     names = [name for name in table.columns if name not in taken and name not in drop and (not only or name in only)]
-    for name in categorical:
-        if name not in names:
-            raise UsageError(f"--categorical names {name!r}, which is not among the columns learnt from.")
+    for option, listed in (("--categorical", categorical), ("--text", text)):
+        for name in listed:
+            if name not in names:
+                raise UsageError(f"{option} names {name!r}, which is not among the columns learnt from.")
+    for name in text:
+        if name in categorical:
+            raise UsageError(f"{name!r} is named by --categorical and by --text.")
+        if table.columns[name] != "text":
+            raise DataError(f"{table.name}: --text names {name!r}, which holds {table.columns[name]}s, not text.")
     for name in names:
         table.require(name, "learning")
     return names
@@ -114,32 +127,38 @@ def _require_present(table: Table, column: str) -> None:
         table.require(column, "--drop")
 
 
-def _prepare_view(table: Table, weights: str | None, training: np.ndarray | None) -> None:
-    """The view `learning`: the rows with their weight and whether they are trained on."""
+def _prepare_view(table: Table, weights: str | None, training: np.ndarray | None) -> np.ndarray:
+    """The view `learning`: the rows with their weight and whether they are trained on; (n,) weights, 0 if not."""
     import pyarrow
 
     weight = np.ones(table.n) if weights is None else read_weights(table, weights)
     mask = np.ones(table.n, dtype=bool) if training is None else training
-    table.database.register(
-        "roles", pyarrow.table({"__weight": weight, "__training": mask, "__row": np.arange(table.n)})
-    )
+    table.database.register("roles", pyarrow.table({"weight": weight, "training": mask, "row": np.arange(table.n)}))
     table.database.run("CREATE OR REPLACE TEMP VIEW learning AS SELECT * FROM rows POSITIONAL JOIN roles")
     if not (weight[mask] > 0).any():
         raise DataError(f"{table.name}: no training row has a weight above 0.")
+    return np.where(mask, weight, 0.0)
+
+
+def _texts(table: Table, name: str, missing: tuple[str, ...], weight: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The texts of the rows that have a weight, holes empty, and those weights."""
+    texts = np.empty(table.n, dtype=object)
+    for places, batch in table.batches([f"coalesce({table.text(name, missing)}, '')"]):
+        texts[places] = batch.column(0).to_numpy(zero_copy_only=False)
+    return texts[weight > 0.0].tolist(), weight[weight > 0.0]
 
 
 def _positive_sql(table: Table, target: Target) -> str:
     """Whether a row is of the positive class."""
     kind = table.columns[target.name]
     if kind == "number":
-        return f"({quoted(target.name)}::DOUBLE = {float(target.classes[1])!r})"
-    text = text_sql(target.name, kind)
+        return f"({table.sql(target.name)}::DOUBLE = {float(target.classes[1])!r})"
     value = str(target.classes[1]).lower() if kind == "boolean" else str(target.classes[1])
-    return f"({text} = '{value.replace(chr(39), chr(39) * 2)}')"
+    return f"({table.text(target.name)} = {literal(value)})"
 
 
 def _refuse_mostly_numbers(table: Table, name: str, missing: tuple[str, ...]) -> None:
-    text = text_sql(name, "text", missing)
+    text = table.text(name, missing)
     filled, numbers = table.database.run(f"SELECT count({text}), count(TRY_CAST({text} AS DOUBLE)) FROM rows")[0]
     if filled == 0 or numbers < _MOSTLY_NUMBERS * filled or numbers == filled:
         return
@@ -152,13 +171,34 @@ def _refuse_mostly_numbers(table: Table, name: str, missing: tuple[str, ...]) ->
     )
 
 
+_SHAPES = {
+    r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$": "numbers with a comma between thousands, which must go: 1234.5",
+    r"^[+-]?\d+,\d+$": "numbers with a decimal comma, which must be a point: 1.5",
+    r"^\d{1,2}[/.-]\d{1,2}[/.-](\d{4}|\d{2})$": "dates, which must be written year first: 2024-01-31",
+    r"^[+-]?[$€£]?\s*\d+(\.\d+)?\s*[%$€£]?$": "numbers with a sign for a unit, which must go: 12.5",
+}
+
+
+def _looks_like(table: Table, name: str, missing: tuple[str, ...]) -> list[str]:
+    """A note where words were probably meant to be numbers or dates, by their first thousand."""
+    text = table.text(name, missing)
+    tests = ", ".join(f"count(*) FILTER (regexp_matches(t, {literal(shape)}))" for shape in _SHAPES)
+    source = f"(SELECT {text} AS t FROM rows WHERE {text} IS NOT NULL LIMIT 1000)"
+    example, filled, *found = table.database.run(f"SELECT any_value(t), count(*), {tests} FROM {source}")[0]
+    for words, count in zip(_SHAPES.values(), found, strict=True):
+        if filled and count > _MOSTLY_NUMBERS * filled:
+            return [f"{name!r} is taken as words, as in {example!r}; they look like {words}."]
+    return []
+
+
 class _Builder:
-    """Columns, terms and notes, gathered in the order of the table."""
+    """Columns, their means and scales, and notes, gathered in the order of the table."""
 
     def __init__(self, standardize: bool, intercept: bool, max_levels: int) -> None:
         self.standardize, self.intercept, self.max_levels = standardize, intercept, max_levels
         self.columns: list[Column] = []
-        self.terms: list[Term] = []
+        self.mean: list[float] = []
+        self.scale: list[float] = []
         self.notes: list[str] = []
 
     def number(self, found: NumberStatistics) -> None:
@@ -186,7 +226,8 @@ class _Builder:
         words = [level for level in found.levels if level.name != MISSING]
         if not boolean and len(words) >= _IDENTIFIER_ROWS and all(level.rows == 1 for level in words):
             self.notes.append(
-                f"{found.name!r} is an identifier, {len(words):,} different words in {len(words):,} rows: dropped."
+                f"{found.name!r} is an identifier, {len(words):,} different words in {len(words):,} rows: dropped. "
+                f"If it is text, --text {found.name} learns its words."
             )
             return
         if found.separates:
@@ -207,11 +248,16 @@ class _Builder:
         column = CategoryColumn(found.name, boolean, tuple(names), reference, tuple(shares[name] for name in names))
         self._add(column, [(shares[name], shares[name] * (1.0 - shares[name])) for name in names])
 
-    def _add(self, column: Column, moments: list[tuple[float, float]]) -> None:
-        """The column's terms with means and scales; without an intercept nothing is centred, or one would slip in."""
+    def text(self, column: TextColumn) -> None:
+        """Words are not standardised: their weights are of one scale already, and a rare word is not to be blown up."""
         self.columns.append(column)
-        for term, (mean, variance) in zip(column.terms(), moments, strict=False):
-            if self.standardize:
-                square = variance if self.intercept else variance + mean**2
-                term = replace(term, mean=mean if self.intercept else 0.0, scale=square**0.5 if square > 0.0 else 1.0)
-            self.terms.append(term)
+        self.mean += [0.0] * column.width
+        self.scale += [1.0] * column.width
+
+    def _add(self, column: Column, moments: list[tuple[float, float]]) -> None:
+        """The column with its means and scales; without an intercept nothing is centred, or one would slip in."""
+        self.columns.append(column)
+        for _, (mean, variance) in zip(range(column.width), moments, strict=False):
+            square = variance if self.intercept else variance + mean**2
+            self.mean.append(mean if self.standardize and self.intercept else 0.0)
+            self.scale.append(square**0.5 if self.standardize and square > 0.0 else 1.0)

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from thalweg.readers import Table
-from thalweg.readers.database import quoted
-from thalweg.readers.table import number_sql, text_sql
 from thalweg.recipe.columns import MISSING
 
 
@@ -64,8 +62,8 @@ def number_statistics(
     """Statistics of each number or date column of `kinds`."""
     if not kinds:
         return {}
-    values = ", ".join(f"{number_sql(name, kind)} AS v{i}" for i, (name, kind) in enumerate(kinds.items()))
-    source = f"(SELECT {values}, __weight AS w, {is_positive} AS y FROM learning WHERE {condition})"
+    values = ", ".join(f"{table.number(name)} AS v{i}" for i, name in enumerate(kinds))
+    source = f"(SELECT {values}, weight AS w, {is_positive} AS y FROM learning WHERE {condition})"
     columns = [f"v{i}" for i in range(len(kinds))]
     # moments about a value of the column itself: about 0 they would cancel for a timestamp, 1.6e9 ± 1e3
     picked = ", ".join(f"any_value({v})" for v in columns)
@@ -102,7 +100,7 @@ def _number(
     sentence = None
     infinite = filled and not (isfinite(low) and isfinite(high))
     if infinite:
-        place = table.first_row(f"isinf({number_sql(name, kind)})", name)
+        place = table.first_row(f"isinf({table.number(name)})", name)
         assert place is not None
         sentence = (
             f"{table.place(place[0])}: column {name!r} holds {place[1]}; a finite number was expected, "
@@ -131,7 +129,7 @@ def _number(
 
 def _all_different(table: Table, name: str, rows: int) -> bool:
     """Asked only of a column whose range is as long as the table."""
-    return bool(table.database.run(f"SELECT count(DISTINCT {quoted(name)}) FROM rows")[0][0] >= rows)
+    return bool(table.database.run(f"SELECT count(DISTINCT {table.sql(name)}) FROM rows")[0][0] >= rows)
 
 
 def level_counts(
@@ -141,18 +139,13 @@ def level_counts(
     result = {name: LevelCounts(name) for name in names}
     if not names:
         return result
-    texts = []
-    for i, name in enumerate(names):
-        text = text_sql(name, table.columns[name], missing)
-        if table.columns[name] == "number":  # 1 and 1.0 are one level
-            text = f"regexp_replace({text}, '\\.0$', '')"
-        texts.append(f"{text} AS c{i}")
-    columns = [f"c{i}" for i in range(len(names))]
+    texts = [f"{table.words(name, missing)} AS v{i}" for i, name in enumerate(names)]
+    columns = [f"v{i}" for i in range(len(names))]
     picked = " ".join(f"WHEN GROUPING({column}) = 0 THEN {i}" for i, column in enumerate(columns))
     value = " ".join(f"WHEN GROUPING({column}) = 0 THEN {column}" for column in columns)
     found = table.database.run(
         f"SELECT CASE {picked} END, CASE {value} END, count(*), sum(w), count(*) FILTER (is_positive) "
-        f"FROM (SELECT {', '.join(texts)}, __weight AS w, {is_positive} AS is_positive "
+        f"FROM (SELECT {', '.join(texts)}, weight AS w, {is_positive} AS is_positive "
         f"FROM learning WHERE {condition}) "
         f"GROUP BY GROUPING SETS ({', '.join(f'({column})' for column in columns)})"
     )

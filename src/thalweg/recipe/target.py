@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import DataError
-from thalweg.readers import Table
-from thalweg.readers.database import quoted
-from thalweg.readers.table import text_sql
+from thalweg.errors import DataError, UsageError
+from thalweg.readers import Matrix, Table
 
 Label = str | int | float | bool
+LIBSVM_TARGET = "label"
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,14 @@ class Target:
     name: str
     classes: tuple[Label, Label]
 
-    def encode(self, table: Table, column: str | None = None) -> np.ndarray:
-        """(n,) 0 or 1 for each row.
+    def encode(self, table: Table | Matrix, column: str | None = None) -> np.ndarray:
+        """(n,) 0 or 1 for each row; a libsvm file has its own labels.
 
         A label ending in a dot that is known without it is read without it, as the UCI Adult test file wants. Raises
         DataError for a hole, or a label that is neither class, with row and value.
         """
+        if isinstance(table, Matrix):
+            return self._of_numbers(table, column)
         name = column or self.name
         found = distinct(table, name)
         known = {label_key(label): i for i, label in enumerate(self.classes)}
@@ -40,10 +41,23 @@ class Target:
             codes[key] = known[plain]
         return _coded(table, name, codes)
 
+    def _of_numbers(self, rows: Matrix, column: str | None) -> np.ndarray:
+        if column is not None and column != LIBSVM_TARGET:
+            raise UsageError(f"--target {column}: a libsvm file has one target, the number its lines begin with.")
+        known = {label_key(label): i for i, label in enumerate(self.classes)}
+        values, places = np.unique(rows.y, return_inverse=True)
+        codes = [known.get(label_key(value), -1) for value in values]
+        coded = np.array(codes, dtype=np.float64)[places]
+        if (coded < 0).any():
+            row = int(np.argmax(coded < 0))
+            expected = " or ".join(repr(one) for one in self.classes)
+            raise DataError(f"{rows.place(row)}: the label is {rows.y[row]:g}, but {expected} was expected.")
+        return coded
+
 
 def _coded(table: Table, name: str, codes: dict[str, int]) -> np.ndarray:
     out = np.empty(table.n)
-    for places, batch in table.batches([text_sql(name, table.columns[name])]):
+    for places, batch in table.batches([table.text(name)]):
         values = batch.column(0).dictionary_encode()
         mapping = np.array([codes[label_key(value)] for value in values.dictionary.to_pylist()], dtype=np.float64)
         out[places] = mapping[values.indices.to_numpy(zero_copy_only=False)]
@@ -53,9 +67,9 @@ def _coded(table: Table, name: str, codes: dict[str, int]) -> np.ndarray:
 def distinct(table: Table, name: str, source: str = "rows", row: str = "rowid") -> list[tuple[Any, int, int]]:
     """The labels in a source of SQL, how often, and the first row of each. Raises DataError for holes."""
     kind = table.require(name, "--target")
-    text = text_sql(name, kind)
+    text = table.text(name)
     rows = table.database.run(
-        f"SELECT {text} AS label, any_value({quoted(name)}), count(*), min({row}) FROM {source} "
+        f"SELECT {text} AS label, any_value({table.sql(name)}), count(*), min({row}) FROM {source} "
         "GROUP BY label ORDER BY label LIMIT 1001"
     )
     for text_label, _, count, first in rows:
@@ -72,23 +86,32 @@ def find(table: Table, name: str, condition: str, positive: Any) -> Target:
 
     Raises DataError for one class, more than two, or a `positive` that is neither.
     """
-    labels = [label for label, _, _ in distinct(table, name, f"(FROM learning WHERE {condition})", "__row")]
+    labels = [label for label, _, _ in distinct(table, name, f"(FROM learning WHERE {condition})", "row")]
+    return _two(labels, name, table.name, positive)
+
+
+def find_in(rows: Matrix, positive: Any) -> Target:
+    """The two classes of a libsvm file. Raises DataError as `find` does."""
+    return _two([label_of(value, "", "number") for value in np.unique(rows.y)], LIBSVM_TARGET, rows.name, positive)
+
+
+def _two(labels: list[Label], name: str, source: str, positive: Any) -> Target:
     labels.sort(key=lambda label: (isinstance(label, str), label))
     shown = ", ".join(repr(label) for label in labels[:5])
     if len(labels) == 1:
-        raise DataError(f"{table.name}: the target {name!r} has one class only, {shown}: nothing tells classes apart.")
+        raise DataError(f"{source}: the target {name!r} has one class only, {shown}: nothing tells classes apart.")
     if len(labels) > 2:
         count = "over 1,000" if len(labels) > 1000 else str(len(labels))
         raise DataError(
-            f"{table.name}: the target {name!r} has {count} classes ({shown}{' ...' if len(labels) > 5 else ''}), "
+            f"{source}: the target {name!r} has {count} classes ({shown}{' ...' if len(labels) > 5 else ''}), "
             "but only targets of two classes are fitted yet; keep two of them, or make one against the rest."
         )
     if not labels:
-        raise DataError(f"{table.name}: no row has a weight above 0.")
+        raise DataError(f"{source}: no row has a weight above 0.")
     if positive is not None:
         matching = [label for label in labels if label_key(label) == label_key(positive)]
         if not matching:
-            raise DataError(f"{table.name}: --positive is {positive!r}, but the labels of {name!r} are {shown}.")
+            raise DataError(f"{source}: --positive is {positive!r}, but the labels of {name!r} are {shown}.")
         labels.sort(key=lambda label: label == matching[0])
     return Target(name, (labels[0], labels[1]))
 

@@ -3,7 +3,20 @@
 from thalweg.rows.block import Block, RandomAccessRows, Rows
 from thalweg.rows.csr import Csr
 from thalweg.rows.dense import DenseRows
+from thalweg.rows.memory import MemoryRows, in_memory
+from thalweg.rows.moments import centre_and_scale
 from thalweg.rows.sparse import SparseRows
 from thalweg.rows.squares import column_squares
 
-__all__ = ["Block", "Csr", "DenseRows", "RandomAccessRows", "Rows", "SparseRows", "column_squares"]
+__all__ = [
+    "Block",
+    "Csr",
+    "DenseRows",
+    "MemoryRows",
+    "RandomAccessRows",
+    "Rows",
+    "SparseRows",
+    "centre_and_scale",
+    "column_squares",
+    "in_memory",
+]

@@ -33,6 +33,30 @@ class Csr:
         matrix = csr_array(np.asarray(X, dtype=np.float64))
         return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data, matrix.shape[1])
 
+    @classmethod
+    def of_scipy(cls, X: Any) -> "Csr":
+        """A SciPy sparse matrix; entries of one place are added up. Nothing is copied that need not be.
+
+        Raises ValueError where an index lies outside the matrix.
+        """
+        matrix = X.tocsr()
+        p = int(matrix.shape[1])
+        indptr, indices = matrix.indptr, matrix.indices
+        if len(indices) and not (int(indices.min()) >= 0 and int(indices.max()) < p):
+            entry = int(np.argmax((indices < 0) | (indices >= p)))
+            row = int(np.searchsorted(indptr, entry, side="right")) - 1
+            raise ValueError(f"X has the index {indices[entry]} in row {row}, but its columns are 0 to {p - 1}.")
+        if indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
+            raise ValueError(f"X.indptr must rise from 0 to the {len(indices)} entries there are.")
+        if p > np.iinfo(np.int32).max:
+            raise ValueError(f"X has {p:,} columns, more than int32 counts.")
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        kept = int(matrix.indptr[-1])
+        data = matrix.data if matrix.dtype in (np.float32, np.float64) else matrix.data.astype(np.float64)
+        return cls(matrix.indptr.astype(np.int64), matrix.indices[:kept].astype(np.int32, copy=False), data[:kept], p)
+
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.indptr) - 1, self.p
@@ -52,6 +76,12 @@ class Csr:
             X /= self.scale
         return X if dtype is None else X.astype(dtype)
 
+    def __matmul__(self, w: np.ndarray) -> np.ndarray:
+        """(m,) products of the rows with w (p,)."""
+        raw = w if self.scale is None else w / self.scale
+        product = np.asarray(self.raw @ raw)
+        return product if self.centre is None else product - self.centre @ raw
+
     def rows(self, start: int, stop: int) -> "Csr":
         """Consecutive rows, sharing the entries."""
         return replace(self, indptr=self.indptr[start : stop + 1])
@@ -62,6 +92,24 @@ class Csr:
         return replace(
             self, indptr=chosen.indptr.astype(np.int64), indices=chosen.indices.astype(np.int32), data=chosen.data
         )
+
+    def first_columns(self, p: int) -> "Csr":
+        """The first p columns; columns that are not there are zero."""
+        if p >= self.p:
+            return replace(self, p=p)
+        kept = self.raw[:, :p]
+        return replace(self, indptr=kept.indptr.astype(np.int64), indices=kept.indices, data=kept.data, p=p)
+
+    def first_non_finite(self) -> tuple[int, int, float] | None:
+        """Row, column and value of the first entry that is NaN or infinite."""
+        first, last = int(self.indptr[0]), int(self.indptr[-1])
+        for start in range(first, last, 1 << 20):
+            bad = ~np.isfinite(self.data[start : min(start + (1 << 20), last)])
+            if bad.any():
+                entry = start + int(np.argmax(bad))
+                row = int(np.searchsorted(self.indptr, entry, side="right")) - 1
+                return row, int(self.indices[entry]), float(self.data[entry])
+        return None
 
     def squares(self, weight: np.ndarray | None) -> np.ndarray:
         """(p,) Σ s·x² of every column, weights s (m,) or all ones."""

@@ -63,6 +63,10 @@ class DenseRows:
             self, X=self.X[rows], y=self.y[rows], weight=part(self.weight, rows), offset=part(self.offset, rows)
         )
 
+    def standardized(self, centre: np.ndarray, scale: np.ndarray) -> "DenseRows":
+        """These rows, standing for (x - centre) / scale."""
+        return replace(self, centre=centre, scale=scale)
+
     def _block(self, rows: slice | np.ndarray, first: int = 0) -> Block:
         X = self.X[rows]
         if self.centre is not None and self.scale is not None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.errors import UsageError
 from thalweg.events import Observer
 from thalweg.metrics import evaluate
 from thalweg.model import Model, probabilities
 from thalweg.observers import Trace
-from thalweg.rows import DenseRows
+from thalweg.recipe import TextOptions
+from thalweg.rows import MemoryRows
 from thalweg.train.data import Prepared, Source, prepare
 from thalweg.train.options import Options
 from thalweg.train.run import Run, run
@@ -44,7 +46,12 @@ def fit(
     only: Sequence[str] = (),
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
-    max_levels: int = 100,
+    max_levels: int | None = None,
+    text: Sequence[str] = (),
+    tokens: str = "auto",
+    ngrams: int | None = None,
+    text_weights: str = "tfidf",
+    min_rows: int = 2,
     positive: Any = None,
     classes: tuple[Any, Any] | None = None,
     header: bool = True,
@@ -54,7 +61,7 @@ def fit(
     missing: Sequence[str] | None = None,
     seed: int = 0,
     threads: int | None = None,
-    kernel: str = "blocked",
+    kernel: str = "auto",
     observers: Sequence[Observer] = (),
 ) -> Model:
     """Fit a logistic regression and prove how close to the optimum it is.
@@ -63,9 +70,9 @@ def fit(
     columns unless `standardize` is false.
 
     rows          a path (csv, tsv, parquet, json lines, libsvm), SQL with `database` or `connection`, a pandas or
-                  polars frame, an Arrow table, or arrays (X, y) of shapes (n, p) and (n,)
+                  polars frame, an Arrow table, or arrays (X, y) of shapes (n, p) and (n,), X a SciPy sparse matrix too
     target        the column to learn; not for (X, y), and libsvm files have their own
-    method        "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs" or "newton"
+    method        "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton" or "newton-cg"
     l2, l1        per-mean penalty strengths; l2 None means 1/S, S the total weight
     tol           relative certified gap to stop at; gradient_tol: gradient norm to stop at
     weights       column of sample weights, or an (n,) array for (X, y); offset likewise, added to the margins
@@ -74,7 +81,11 @@ def fit(
     rate, schedule, batch_size, epochs, average, seed
                   of the gradient methods; an option the method has no use for is refused
     only, drop    columns to use or to leave out; categorical: number columns that are names
-    max_levels    most levels of a category with a column each; rarer ones are pooled
+    max_levels    most levels of a category with a column each, 100 unless told; rarer ones are pooled
+    text          columns of text, each word of which becomes a column; how: tokens ("auto", "words", "characters"),
+                  ngrams (longest run of tokens that counts as one), text_weights ("tfidf", "counts"), min_rows (rows
+                  a word must stand in)
+    kernel        "auto", or one of `thalweg.kernels.KERNELS`: how sums are computed; the result is the same
     positive      the label that is 1; classes: both labels, for (X, y) that may lack one
     header, format, database, connection, missing
                   how to read; missing: texts that are holes
@@ -100,17 +111,28 @@ def fit(
     }
     plain = {"header": True}
     reading = {key: value for key, value in read.items() if value is not None and value != plain.get(key)}
+    if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
+        raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
     source = Source(
-        target, weights, offset, _names(only), _names(drop), _names(categorical), max_levels, positive, classes, reading
-    )
+        _name(target, "--target"), _name(weights, "--weights"), _name(offset, "--offset"), _names(only), _names(drop),
+        _names(categorical), max_levels, positive, classes,
+        TextOptions(_names(text), tokens, ngrams, text_weights, min_rows), reading,
+    )  # fmt: skip
     prepared = prepare(rows, source, options, own_rows)
     trace = Trace()
     ran = run(prepared.rows, options, (trace, *observers), prepared.holdout)
     return _model(prepared, options, source, ran, trace)
 
 
-def _names(names: Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _name(given: Any, option: str) -> Any:
+    """A column's name; frames may have numbers for names. Arrays, of weights or offsets, pass."""
+    if isinstance(given, bool | float | dict):
+        raise UsageError(f"{option} is {given!r}, but must be the name of a column.")
+    return str(given) if isinstance(given, int) else given
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    return (str(names),) if isinstance(names, str | int) else tuple(str(name) for name in names)
 
 
 def _model(prepared: Prepared, options: Options, source: Source, ran: Run, trace: Trace) -> Model:
@@ -124,6 +146,7 @@ def _model(prepared: Prepared, options: Options, source: Source, ran: Run, trace
         "drop": list(source.drop),
         "categorical": list(source.categorical),
         "max_levels": source.max_levels,
+        **({} if not source.text.columns else {"text": list(source.text.columns)}),
     }
     return Model(
         recipe=prepared.recipe,
@@ -135,6 +158,7 @@ def _model(prepared: Prepared, options: Options, source: Source, ran: Run, trace
         sentence=solution.sentence,
         certificate=solution.certificate,
         method=ran.method,
+        reason=ran.reason,
         steps=solution.steps,
         passes=ran.passes,
         seconds=ran.seconds,
@@ -152,7 +176,7 @@ def _model(prepared: Prepared, options: Options, source: Source, ran: Run, trace
     )
 
 
-def held_out_quality(rows: DenseRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:
+def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:
     """Log-loss, AUC, Brier score and accuracy of theta (d,) on the held-out rows."""
     p = rows.p
     margins = np.concatenate([block.X @ theta[:p] for block in rows.blocks()])

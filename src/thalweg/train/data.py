@@ -1,16 +1,28 @@
 """Whatever rows a fit is given, as the numbers it runs on: a table through the recipe, or arrays as they are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers import DEFAULT_MISSING, Table, open_table
-from thalweg.recipe import Recipe, from_arrays, learn, read_offset, read_weights
-from thalweg.rows import DenseRows
-from thalweg.train import arrays
+from thalweg.readers import DEFAULT_MISSING, Matrix, Table, arrays, open_rows, open_table
+from thalweg.recipe import (
+    LIBSVM_TARGET,
+    MatrixColumns,
+    Recipe,
+    TextOptions,
+    find_in,
+    learn,
+    read_offset,
+    read_weights,
+)
+from thalweg.rows import Csr, MemoryRows, centre_and_scale, in_memory
+from thalweg.train.class_weights import class_weights
 from thalweg.train.options import Options
+
+_FILLED = 0.25  # share of cells from which a sparse matrix of few columns is faster dense
+_DENSE_CELLS = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -20,7 +32,8 @@ class Source:
     target, weights, offset      column names; for (X, y), weights and offset are (n,) arrays
     only, drop, categorical      column names
     positive, classes            which label is 1; both labels, for arrays that may lack one
-    reading                      what `open_table` takes: header, format, missing, database, connection
+    text                         text columns and how to read them
+    reading                      what `open_rows` takes: header, format, missing, database, connection
     """
 
     target: str | None = None
@@ -29,9 +42,10 @@ class Source:
     only: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    max_levels: int = 100
+    max_levels: int | None = None
     positive: Any = None
     classes: tuple[Any, Any] | None = None
+    text: TextOptions = field(default_factory=TextOptions)
     reading: dict[str, Any] | None = None
 
 
@@ -46,8 +60,8 @@ class Prepared:
     origin    for the model's `data`: source, fingerprint
     """
 
-    rows: DenseRows
-    holdout: DenseRows | None
+    rows: MemoryRows
+    holdout: MemoryRows | None
     recipe: Recipe
     classes: tuple[Any, Any]
     origin: dict[str, Any]
@@ -63,8 +77,15 @@ def prepare(rows: Any, source: Source, options: Options, holdout: Any = None) ->
 
     holdout: a path, frame or (X, y) of held-out rows; a share stands in the options.
     """
-    prepared = (_from_arrays if is_arrays(rows) else _from_table)(rows, source, options, holdout)
-    weight = arrays.class_weights(prepared.rows.weight, prepared.rows.y, options.class_weight, prepared.classes)
+    if is_arrays(rows):
+        prepared = _from_arrays(rows, source, options, holdout)
+    else:
+        read = open_rows(rows, **(source.reading or {}))
+        if isinstance(read, Matrix):
+            prepared = _from_matrix(read, source, options, holdout)
+        else:
+            prepared = _from_table(read, source, options, holdout)
+    weight = class_weights(prepared.rows.weight, prepared.rows.y, options.class_weight, prepared.classes)
     return replace(prepared, rows=replace(prepared.rows, weight=weight))
 
 
@@ -82,34 +103,32 @@ def training_mask(n: int, share: float | None, seed: int) -> np.ndarray | None:
     return mask
 
 
-def _from_table(rows: Any, source: Source, options: Options, holdout: Any) -> Prepared:
+def _from_table(table: Table, source: Source, options: Options, holdout: Any) -> Prepared:
     if source.classes is not None:
         raise UsageError("classes goes with arrays (X, y); for a table, --positive names the label that is 1.")
     for name in ("weights", "offset"):
         if getattr(source, name) is not None and not isinstance(getattr(source, name), str):
             raise UsageError(f"{name} must be the name of a column when the rows are a table.")
-    table = open_table(rows, **(source.reading or {}))
-    target = source.target if source.target is not None else table.label
-    if target is None:
+    if source.target is None:
         raise UsageError(f"--target is missing: which column of {table.name} is to be learnt? {table.listing()}")
     training = training_mask(table.n, options.holdout, options.seed)
     recipe = learn(
         table,
-        target=target,
+        target=source.target,
         weights=source.weights,
         offset=source.offset,
         only=source.only,
         drop=source.drop,
         positive=source.positive,
         categorical=source.categorical,
-        max_levels=source.max_levels,
+        max_levels=100 if source.max_levels is None else source.max_levels,
         standardize=options.standardize,
         intercept=options.intercept,
         training=training,
         missing=(source.reading or {}).get("missing") or DEFAULT_MISSING,
+        text=source.text,
     )
-    everything = labelled(recipe, table)
-    kept, held_out = split(everything, training)
+    kept, held_out = split(labelled(recipe, table), training)
     if holdout is not None:
         held_out = labelled(recipe, open_table(holdout, **_for_second_file(source.reading)))
     assert recipe.target is not None
@@ -122,40 +141,65 @@ def _for_second_file(reading: dict[str, Any] | None) -> dict[str, Any]:
     return {key: value for key, value in (reading or {}).items() if key not in ("database", "connection")}
 
 
-def labelled(recipe: Recipe, table: Table) -> DenseRows:
+def labelled(recipe: Recipe, table: Table | Matrix) -> MemoryRows:
     """A table with its target, weights and offset, as the recipe encodes it."""
-    return DenseRows(
-        recipe.encode(table),
-        recipe.encode_target(table),
-        read_weights(table, recipe.weights) if recipe.weights is not None else None,
-        read_offset(table, recipe.offset) if recipe.offset is not None else None,
-    )
+    X, y = recipe.encode(table), recipe.encode_target(table)
+    if isinstance(table, Matrix):
+        return in_memory(X, y)
+    weight = read_weights(table, recipe.weights) if recipe.weights is not None else None
+    return in_memory(X, y, weight, read_offset(table, recipe.offset) if recipe.offset is not None else None)
 
 
-def split(rows: DenseRows, training: np.ndarray | None) -> tuple[DenseRows, DenseRows | None]:
+def split(rows: MemoryRows, training: np.ndarray | None) -> tuple[MemoryRows, MemoryRows | None]:
     """The rows of the mask, and the others."""
     if training is None:
         return rows, None
     parts = []
     for mask in (training, ~training):
         block = rows.take(np.flatnonzero(mask))
-        parts.append(DenseRows(block.X, block.y, block.weight, block.offset))
+        parts.append(in_memory(block.X, block.y, block.weight, block.offset))
     return parts[0], parts[1]
 
 
-def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> Prepared:
+def _refuse_table_options(source: Source, what: str) -> None:
     given = {
-        "--target": source.target,
         "--only": source.only,
         "--drop": source.drop,
         "--categorical": source.categorical,
-        "reading options": source.reading,
+        "--text": source.text.columns,
+        "--max-levels": source.max_levels is not None,
     }
     for name, value in given.items():
         if value:
-            raise UsageError(
-                f"{name} goes with a table; arrays (X, y) have no named columns. Give a data frame instead."
-            )
+            raise UsageError(f"{name} goes with a table; {what} no named columns. Give a data frame instead.")
+
+
+def _from_matrix(matrix: Matrix, source: Source, options: Options, holdout: Any) -> Prepared:
+    _refuse_table_options(source, f"{matrix.name} is a libsvm file and has")
+    for name in ("weights", "offset", "classes"):
+        if getattr(source, name) is not None:
+            raise UsageError(f"{name} goes with tables and arrays; a libsvm file has labels and columns only.")
+    if source.target not in (None, LIBSVM_TARGET):
+        raise UsageError(f"--target {source.target}: a libsvm file has one target, the number its lines begin with.")
+    target = find_in(matrix, source.positive)
+    recipe = _recipe(MatrixColumns(matrix.X.p, None, "", matrix.first), target=target)
+    data, held_out = split(
+        in_memory(_smaller(matrix.X), target.encode(matrix)), training_mask(matrix.n, options.holdout, options.seed)
+    )
+    if holdout is not None:
+        second = open_rows(holdout, **_for_second_file(source.reading))
+        if not isinstance(second, Matrix):
+            raise UsageError(f"--holdout {second.name} must be a libsvm file like {matrix.name}.")
+        held_out = labelled(recipe, second)
+    origin = {"source": matrix.name, "fingerprint": matrix.fingerprint}
+    return _standardized(data, held_out, recipe, target.classes, options, origin)
+
+
+def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> Prepared:
+    for name, value in (("--target", source.target), ("reading options", source.reading)):
+        if value:
+            raise UsageError(f"{name} goes with a table; arrays (X, y) have no columns to read. Give a data frame.")
+    _refuse_table_options(source, "arrays (X, y) have")
     data, classes = array_rows(rows[0], rows[1], source.weights, source.offset, source.positive, source.classes)
     data, held_out = split(data, training_mask(data.n, options.holdout, options.seed))
     if len(np.unique(data.y)) < 2 and source.classes is None and held_out is not None:
@@ -163,39 +207,71 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
     if holdout is not None:
         if not is_arrays(holdout):
             raise UsageError("holdout must be (X, y) too when the rows are arrays.")
+        if source.offset is not None:
+            raise UsageError(
+                "the rows have an offset, which held-out arrays (X, y) lack; hold out a share of the rows, as in "
+                "holdout=0.2, or give data frames with the offset as a column."
+            )
         held_out = _held_out_arrays(holdout, data.p, classes)
-    centre, scale = np.zeros(data.p), np.ones(data.p)
+    names = getattr(rows[0], "columns", None)
+    columns = MatrixColumns(data.p, None if names is None else tuple(str(name) for name in names))
+    recipe = _recipe(columns, offset=None if source.offset is None else "offset")
+    return _standardized(data, held_out, recipe, classes, options, {"source": "arrays", "fingerprint": ""})
+
+
+def _recipe(columns: MatrixColumns, **more: Any) -> Recipe:
+    return Recipe((columns,), np.zeros(columns.width), np.ones(columns.width), standardized=False, **more)
+
+
+def _standardized(
+    data: MemoryRows,
+    held_out: MemoryRows | None,
+    recipe: Recipe,
+    classes: tuple[Any, Any],
+    options: Options,
+    origin: dict[str, Any],
+) -> Prepared:
     if options.standardize:
-        centre, scale = arrays.centre_and_scale(data, centre=options.intercept)
-        if not (np.isfinite(centre).all() and np.isfinite(scale).all()):
-            arrays.refuse_non_finite(data)
-        data = replace(data, centre=centre, scale=scale)
-        held_out = None if held_out is None else replace(held_out, centre=centre, scale=scale)
-    recipe = from_arrays(column_names(rows[0], data.p), centre, scale, options.standardize)
-    return Prepared(data, held_out, recipe, classes, {"source": "arrays", "fingerprint": ""})
+        with np.errstate(over="ignore", invalid="ignore"):
+            centre, scale = centre_and_scale(data, centre=options.intercept)
+        bad = ~(np.isfinite(centre) & np.isfinite(scale))
+        if bad.any():
+            arrays.refuse_non_finite(data.X)
+            raise DataError(
+                f"the column {recipe.terms[int(np.argmax(bad))].name} holds numbers so large that their squares "
+                "overflow; divide it by a power of ten."
+            )
+        recipe = replace(recipe, mean=centre, scale=scale, standardized=True)
+        data = data.standardized(centre, scale)
+        held_out = None if held_out is None else held_out.standardized(centre, scale)
+    return Prepared(data, held_out, recipe, classes, origin)
+
+
+def _smaller(X: Csr) -> np.ndarray | Csr:
+    """Sparse rows as an array where few columns are well filled: each cell then costs less than an entry."""
+    n, p = X.shape
+    return np.asarray(X) if n * p <= _DENSE_CELLS and len(X.data) > _FILLED * n * p else X
 
 
 def array_rows(
     X: Any, y: Any, weights: Any = None, offset: Any = None, positive: Any = None, classes: Any = None
-) -> tuple[DenseRows, tuple[Any, Any]]:
+) -> tuple[MemoryRows, tuple[Any, Any]]:
     """(X, y) checked, as rows, and the (negative, positive) labels."""
-    array = arrays.matrix(X)
-    n = len(array)
+    matrix = arrays.matrix(X)
+    n = matrix.shape[0]
     coded, labels = arrays.labels(y, n, positive, classes)
     weight = arrays.sample_weights(weights, n)
     if weight is not None and classes is None and len(np.unique(coded[weight > 0])) < 2:
         raise DataError("all rows of one class have weight 0: nothing tells classes apart.")
-    return DenseRows(array, coded, weight, arrays.per_row(offset, n, "offset")), labels
+    return in_memory(matrix, coded, weight, arrays.per_row(offset, n, "offset")), labels
 
 
-def _held_out_arrays(holdout: Any, p: int, classes: tuple[Any, Any]) -> DenseRows:
-    rows, _ = array_rows(holdout[0], holdout[1], classes=classes)
+def _held_out_arrays(holdout: Any, p: int, classes: tuple[Any, Any]) -> MemoryRows:
+    try:
+        rows, _ = array_rows(holdout[0], holdout[1], classes=classes)
+        arrays.refuse_non_finite(rows.X)
+    except DataError as error:
+        raise DataError(f"in the held-out rows: {error}") from None
     if rows.p != p:
         raise DataError(f"the held-out X has {rows.p} columns, but the training X has {p}.")
     return rows
-
-
-def column_names(X: Any, p: int) -> tuple[str, ...]:
-    """A frame's column names, or x0, x1, ..."""
-    names = getattr(X, "columns", None)
-    return tuple(f"x{j}" for j in range(p)) if names is None else tuple(str(name) for name in names)

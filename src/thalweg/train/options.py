@@ -1,8 +1,9 @@
 """The options of a fit, checked once: what a combination cannot do is refused here, in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 from thalweg.errors import UsageError
@@ -49,31 +50,33 @@ class Options:
     average: bool = False
     seed: int = 0
     threads: int | None = None
-    kernel: str = "blocked"
+    kernel: str = "auto"
 
     def __post_init__(self) -> None:
         for name in _AT_LEAST_ONE:
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
-                raise UsageError(f"{flag(name)} is {value!r}, but must be a whole number of at least 1.")
+            self._check(name, "a whole number of at least 1", lambda value: int(value) == value >= 1)
         for name in _POSITIVE:
-            value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value > 0):
-                raise UsageError(f"{flag(name)} is {value!r}, but must be a positive number.")
+            self._check(name, "a positive number", lambda value: value > 0)
         for name in ("l2", "l1", "tol"):
-            value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value >= 0):
-                raise UsageError(f"{flag(name)} is {value!r}, but must be a number of at least 0.")
-        if self.seed < 0:
-            raise UsageError(f"--seed is {self.seed!r}, but must be a whole number of at least 0.")
-        if self.holdout is not None and not 0.0 < self.holdout < 1.0:
-            raise UsageError(f"--holdout is {self.holdout!r}, but a share must lie between 0 and 1; or give a file.")
+            self._check(name, "a number of at least 0", lambda value: value >= 0, optional=name == "l2")
+        self._check("seed", "a whole number of at least 0", lambda value: int(value) == value >= 0, optional=False)
+        self._check("holdout", "a share between 0 and 1, or a file", lambda value: 0 < value < 1)
         if isinstance(self.class_weight, str) and self.class_weight != "balanced":
             raise UsageError(f"--class-weight is {self.class_weight!r}; the only word it knows is balanced.")
-        kernel(self.kernel)
+        if not isinstance(self.class_weight, str | Mapping | None):
+            raise UsageError(f"--class-weight is {self.class_weight!r}, but must be balanced, or {{label: weight}}.")
+        if self.kernel != "auto":
+            kernel(self.kernel)
         if self.schedule is not None:
             schedule(self.schedule)
         self._check_method()
+
+    def _check(self, name: str, words: str, holds: Callable[[Any], bool], optional: bool = True) -> None:
+        value = getattr(self, name)
+        if value is None and optional:
+            return
+        if not isinstance(value, Real) or isinstance(value, bool) or not (isfinite(value) and holds(value)):
+            raise UsageError(f"{flag(name)} is {value!r}, but must be {words}.")
 
     def check_patience(self, held_out: bool) -> None:
         """Refuse patience where there are no held-out rows to lose it over."""
@@ -105,7 +108,7 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; labels of a class_weight become text."""
-        values = asdict(self)
+        values = {key: value.item() if hasattr(value, "item") else value for key, value in asdict(self).items()}
         if isinstance(self.class_weight, Mapping):
             values["class_weight"] = {str(label): float(weight) for label, weight in self.class_weight.items()}
         return values

@@ -4,12 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thalweg.optimizers import OPTIMIZERS, Newton, Optimizer, Settings
-from thalweg.rows import DenseRows
+from thalweg.kernels import Kernel, kernel
+from thalweg.optimizers import OPTIMIZERS, Optimizer, Settings
+from thalweg.rows import MemoryRows, SparseRows
 from thalweg.stopping import Rules
 from thalweg.train.options import Options
 
 _NEWTON_COLUMNS = 1500  # a Hessian of 18 MB, factorised in a fraction of a second
+_NEWTON_CELLS = 60  # stored cells of a sparse row, whose pairs the Hessian adds up
+_COMPILED_ENTRIES = 2_000_000  # below, SciPy is done before compiled code is loaded (0.5 s)
+_SAMPLED = ("newton", "newton-cg")
 _ROWS_PER_PARAMETER = 250  # a sample's optimum is about d/(2·rows) too high on all rows: here 0.002
 _FEWEST_SAMPLED_ROWS = 5000
 _STRIDES = (32, 16, 8, 4)  # the sparsest that leaves enough rows; one stage measured faster than two
@@ -25,17 +29,33 @@ class Stage:
     rules: Rules
 
 
-def choose(options: Options, n: int, p: int) -> str:
-    """The method `auto` means for n rows and p columns.
+def choose(options: Options, rows: MemoryRows) -> tuple[str, str]:
+    """The method `auto` means for these rows, and why; a method that was asked for needs no reason.
 
-    With l1: nesterov, whose proximal steps set weights exactly to zero. Newton, whose few passes each cost p flops a
-    cell more, wins while its Hessian is small and the rows fill it; beyond that, lbfgs.
+    Newton's few passes each cost p flops a stored cell more than a gradient's, so it wins while its Hessian is small
+    and the rows fill it. A product with the Hessian costs no more than a gradient, whatever p.
     """
     if options.method != "auto":
-        return options.method
+        return options.method, ""
+    n, p = rows.n, rows.p
     if options.l1 > 0.0:
-        return "nesterov"
-    return "newton" if p <= _NEWTON_COLUMNS and p <= 4 * n else "lbfgs"
+        return "nesterov", "its proximal steps set weights exactly to zero, as l1 asks"
+    if p <= _NEWTON_COLUMNS and p <= 4 * n and _cells_per_row(rows) <= _NEWTON_CELLS:
+        return "newton", f"a Hessian of {p:,} columns is cheap to build and to factorise"
+    return "newton-cg", f"for {p:,} columns, products with the Hessian cost less than the Hessian"
+
+
+def _cells_per_row(rows: MemoryRows) -> float:
+    return rows.entries / rows.n if isinstance(rows, SparseRows) else 0.0
+
+
+def kernel_for(rows: MemoryRows, asked: str) -> Kernel:
+    """The kernel `auto` means: compiled loops only where they are worth loading."""
+    if asked != "auto":
+        return kernel(asked)
+    if not isinstance(rows, SparseRows):
+        return kernel("blocked")
+    return kernel("compiled" if rows.entries >= _COMPILED_ENTRIES else "sparse")
 
 
 def stages(options: Options, method: str, n: int, p: int) -> list[Stage]:
@@ -53,7 +73,7 @@ def stages(options: Options, method: str, n: int, p: int) -> list[Stage]:
     )
     rules = Rules(options.tol, options.gradient_tol, epochs, options.patience)
     last = Stage("all rows", 1, entry.make(settings), rules)
-    if options.method != "auto" or method != "newton":
+    if options.method != "auto" or method not in _SAMPLED:
         return [last]
     enough = max(_FEWEST_SAMPLED_ROWS, _ROWS_PER_PARAMETER * (p + 1))
     stride = next((stride for stride in _STRIDES if n // stride >= enough), None)
@@ -61,10 +81,11 @@ def stages(options: Options, method: str, n: int, p: int) -> list[Stage]:
         return [last]
     # no closer than a fraction of the sample's own error, which is an absolute log-loss
     loose = replace(rules, tol=max(options.tol, 0.1 * (p + 1) * stride / n), epochs=20, patience=None)
-    return [Stage(f"1/{stride} of the rows", stride, Newton(tol=loose.tol), loose), last]
+    first = entry.make(replace(settings, tol=loose.tol))
+    return [Stage(f"1/{stride} of the rows", stride, first, loose), last]
 
 
-def sample(rows: DenseRows, stride: int) -> DenseRows:
+def sample(rows: MemoryRows, stride: int) -> MemoryRows:
     """Every `stride`-th row."""
     return rows if stride == 1 else rows.every(stride)
 

@@ -11,16 +11,16 @@ from thalweg.certificate import certify
 from thalweg.engines import Threads
 from thalweg.errors import RunError
 from thalweg.events import Observer
-from thalweg.kernels import Want, kernel
+from thalweg.kernels import Want
 from thalweg.objective import Objective
 from thalweg.optimizers import Newton
 from thalweg.penalties import penalty
-from thalweg.rows import DenseRows
+from thalweg.readers.arrays import refuse_non_finite
+from thalweg.rows import MemoryRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome
-from thalweg.train.arrays import refuse_non_finite
 from thalweg.train.options import Options
-from thalweg.train.plan import choose, sample, stages, start
+from thalweg.train.plan import choose, kernel_for, sample, stages, start
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Run:
 
     solution  where the last stage ended; theta on the scale the rows were given in
     method    that ran
+    reason    why `auto` chose it
     l2        the strength used
     passes    over the full rows, samples counted by their share
     seconds   wall clock
@@ -36,44 +37,45 @@ class Run:
 
     solution: Solution
     method: str
+    reason: str
     l2: float
     passes: float
     seconds: float
 
 
 def run(
-    rows: DenseRows,
+    rows: MemoryRows,
     options: Options,
     observers: Sequence[Observer] = (),
-    holdout: DenseRows | None = None,
+    holdout: MemoryRows | None = None,
 ) -> Run:
     """Minimise P on the rows.
 
     Raises DataError where X holds NaN or infinity, naming row and column: looked for only when P says so, since a
     search costs a pass.
     """
-    l2 = 1.0 / rows.total_weight if options.l2 is None else options.l2
-    method = choose(options, rows.n, rows.p)
+    l2 = 1.0 / rows.total_weight if options.l2 is None else float(options.l2)
+    method, reason = choose(options, rows)
     clock = Clock(time.perf_counter())
     engine = Threads(options.threads)
     try:
         with engine.running():
             solution = _stages(rows, options, method, l2, observers, holdout, clock, engine)
     except RunError:
-        refuse_non_finite(rows)
+        refuse_non_finite(rows.X)
         raise
     if solution.outcome is Outcome.DIVERGING:
-        refuse_non_finite(rows)
-    return Run(solution, method, l2, clock.passes, time.perf_counter() - clock.start)
+        refuse_non_finite(rows.X)
+    return Run(solution, method, reason, l2, clock.passes, time.perf_counter() - clock.start)
 
 
 def _stages(
-    rows: DenseRows,
+    rows: MemoryRows,
     options: Options,
     method: str,
     l2: float,
     observers: Sequence[Observer],
-    holdout: DenseRows | None,
+    holdout: MemoryRows | None,
     clock: Clock,
     engine: Threads,
 ) -> Solution:
@@ -85,7 +87,7 @@ def _stages(
         if part.total_weight <= 0.0:
             continue
         objective = Objective(
-            part, kernel(options.kernel), engine, penalty(l2, options.l1), options.intercept, part.n / rows.n
+            part, kernel_for(rows, options.kernel), engine, penalty(l2, options.l1), options.intercept, part.n / rows.n
         )
         optimizer = replace(stage.optimizer, **warm) if isinstance(stage.optimizer, Newton) else stage.optimizer
         last = stage is plan[-1]
@@ -98,6 +100,8 @@ def _stages(
                 raise
             return _at_all_rows(rows, solution, options, l2, engine)
         clock.passes += objective.passes
+        if solution.outcome is Outcome.INTERRUPTED and not solution.theta.any():  # nothing worth keeping yet
+            raise KeyboardInterrupt
         if solution.outcome is Outcome.INTERRUPTED and not last:
             return _at_all_rows(rows, solution, options, l2, engine)
         theta = solution.theta
@@ -106,16 +110,16 @@ def _stages(
     return solution
 
 
-def _at_all_rows(rows: DenseRows, solution: Solution, options: Options, l2: float, engine: Threads) -> Solution:
+def _at_all_rows(rows: MemoryRows, solution: Solution, options: Options, l2: float, engine: Threads) -> Solution:
     """An interrupted sample stage, judged on all rows: one pass, so that the model tells the truth about itself."""
     outcome = Outcome.INTERRUPTED
-    objective = Objective(rows, kernel(options.kernel), engine, penalty(l2, options.l1), options.intercept)
+    objective = Objective(rows, kernel_for(rows, options.kernel), engine, penalty(l2, options.l1), options.intercept)
     at = objective.evaluate(solution.theta, Want.BORDER)
     certificate = certify(at, objective.penalty, options.intercept)
     return replace(solution, at=at, certificate=certificate, outcome=outcome, sentence=outcome.value)
 
 
-def held_out_loss(rows: DenseRows, options: Options, engine: Threads) -> Callable[[np.ndarray], float]:
+def held_out_loss(rows: MemoryRows, options: Options, engine: Threads) -> Callable[[np.ndarray], float]:
     """theta (d, 1) -> mean log-loss on the held-out rows."""
-    objective = Objective(rows, kernel(options.kernel), engine, penalty(0.0, 0.0), options.intercept)
+    objective = Objective(rows, kernel_for(rows, options.kernel), engine, penalty(0.0, 0.0), options.intercept)
     return lambda theta: float(objective.evaluate(theta, Want.LOSS).loss[0])

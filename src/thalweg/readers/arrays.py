@@ -1,23 +1,26 @@
-"""Arrays in: (X, y) checked, labels turned into 0 and 1, columns centred and scaled without a copy of X."""
+"""Arrays as rows: X as a matrix of numbers, dense or sparse; labels, weights and offsets checked."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError
-from thalweg.recipe.target import label_key
-from thalweg.rows import DenseRows
+from thalweg.rows import Csr
 
 
-def matrix(X: Any) -> np.ndarray:
-    """X as an (n, p) array of numbers, without a copy where it already is one.
+def matrix(X: Any) -> np.ndarray | Csr:
+    """X as an (n, p) array of numbers, without a copy where it already is one; a SciPy sparse matrix as `Csr`.
 
     Raises DataError for anything that is not a table of real numbers.
     """
-    if hasattr(X, "toarray"):
-        raise DataError("X is sparse; sparse rows are not fitted yet. X.toarray() makes it dense, where it fits.")
+    if hasattr(X, "tocsr"):
+        return _sparse(X)
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        row, column = (int(i) for i in np.argwhere(np.ma.getmaskarray(X))[0])
+        raise DataError(
+            f"X is masked in row {row}, column {column}: fill it or drop the row; a data frame takes holes."
+        )
     try:
         array = np.asarray(X)
     except ValueError as error:
@@ -35,6 +38,19 @@ def matrix(X: Any) -> np.ndarray:
     return array
 
 
+def _sparse(X: Any) -> Csr:
+    if X.ndim != 2:
+        raise DataError(f"X has shape {X.shape}, but must be a table of n rows and p columns.")
+    if X.dtype.kind not in "fiub":
+        raise DataError(f"X holds {X.dtype} values, but must hold real numbers.")
+    if X.shape[0] == 0:
+        raise DataError("X has no rows: there is nothing to learn from.")
+    try:
+        return Csr.of_scipy(X)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
 def _numbers(array: np.ndarray) -> np.ndarray:
     try:
         return array.astype(np.float64)
@@ -48,6 +64,28 @@ def _numbers(array: np.ndarray) -> np.ndarray:
                     "give a data frame to have words encoded."
                 ) from None
         raise
+
+
+def refuse_non_finite(X: np.ndarray | Csr) -> None:
+    """Raise DataError for the first NaN or infinity in X, naming row and column."""
+    if isinstance(X, Csr):
+        found = X.first_non_finite()
+        if found is not None:
+            raise _no_number(*found)
+        return
+    step = max(1, (1 << 20) // max(X.shape[1], 1))
+    for start in range(0, len(X), step):
+        bad = ~np.isfinite(np.asarray(X[start : start + step], dtype=np.float64))
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            raise _no_number(start + row, column, float(X[start + row, column]))
+
+
+def _no_number(row: int, column: int, value: float) -> DataError:
+    return DataError(
+        f"X holds {value} in row {row}, column {column}: NaN or infinity is no number to learn from or to judge. "
+        "Fill or drop it; thalweg.fit on a data frame fills holes with the mean and an indicator column."
+    )
 
 
 def per_row(values: Any, n: int, name: str) -> np.ndarray | None:
@@ -71,7 +109,7 @@ def per_row(values: Any, n: int, name: str) -> np.ndarray | None:
 
 
 def sample_weights(values: Any, n: int) -> np.ndarray | None:
-    """`per_row` for weights, which may not be negative, nor all zero."""
+    """`per_row` for weights, which may not be negative, all zero, or too large to be added up."""
     weight = per_row(values, n, "weights")
     if weight is not None:
         if (weight < 0).any():
@@ -79,6 +117,10 @@ def sample_weights(values: Any, n: int) -> np.ndarray | None:
             raise DataError(f"weights holds {weight[row]:g} for row {row}; a weight cannot be negative.")
         if not (weight > 0).any():
             raise DataError("weights are all zero: no row counts, so there is nothing to learn from.")
+        with np.errstate(over="ignore"):
+            total = float(weight.sum())
+        if not np.isfinite(total):
+            raise DataError(f"weights of up to {weight.max():g} add up to infinity; divide them all by the largest.")
     return weight
 
 
@@ -88,8 +130,8 @@ def labels(
     """y as (n,) numbers in [0, 1], and the (negative, positive) labels they stand for.
 
     Two distinct values are classes, the greater one positive unless `positive` says otherwise. Fractions between 0
-    and 1 are soft labels, the probability of the positive class 1. Raises DataError for one class, more than two, or
-    holes.
+    and 1 are soft labels, the probability of the positive class 1. Raises DataError for one class, more than two,
+    holes, or labels that are neither numbers, words nor booleans.
     """
     array = np.asarray(y)
     if array.shape != (n,):
@@ -99,8 +141,15 @@ def labels(
     _refuse_holes(array)
     if classes is None and array.dtype.kind == "f" and _soft(array):
         return array.astype(np.float64), (0, 1)
-    found = list(np.unique(array))
+    try:
+        found = list(np.unique(array))
+    except TypeError:
+        kinds = " and ".join(sorted({type(value).__name__ for value in array.tolist()}))
+        raise DataError(f"y mixes labels of the types {kinds}; give labels of one type.") from None
     names = [_plain(value) for value in (classes if classes is not None else found)]
+    for name in names:
+        if not isinstance(name, str | int | float | bool):
+            raise DataError(f"y holds {name!r}, but a label must be a number, a word, or true or false.")
     if len(names) > 2:
         first = ", ".join(repr(name) for name in names[:5])
         raise DataError(
@@ -142,72 +191,3 @@ def _soft(array: np.ndarray) -> bool:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def centre_and_scale(rows: DenseRows, centre: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(p,) weighted means and standard deviations of the columns; a constant column has scale 1.
-
-    One pass, block by block, merged without the cancellation of Σx² - (Σx)² (Chan, Golub and LeVeque, 1983). With
-    `centre` false the means are 0, and the scale is the root of the mean square, so that no intercept slips in.
-    """
-    total, mean, spread = 0.0, np.zeros(rows.p), np.zeros(rows.p)
-    for block in rows.blocks():
-        X = np.asarray(block.X, dtype=np.float64)
-        s = np.ones(len(X)) if block.weight is None else block.weight
-        weight = float(s.sum())
-        if weight == 0.0:
-            continue
-        block_mean = s @ X / weight if centre else np.zeros(rows.p)
-        block_spread = s @ np.square(X - block_mean)
-        moved = block_mean - mean
-        total += weight
-        mean += moved * (weight / total)
-        spread += block_spread + moved**2 * (weight * (total - weight) / total)
-    scale = np.sqrt(spread / total)
-    # spread no larger than rounding leaves a constant column: dividing by it would make a column of noise
-    constant = scale <= 1e-13 * np.abs(mean)
-    return mean, np.where(constant | (scale == 0.0), 1.0, scale)
-
-
-def refuse_non_finite(rows: DenseRows) -> None:
-    """Raise DataError for the first NaN or infinity in X."""
-    first = 0
-    for block in replace(rows, centre=None, scale=None).blocks():
-        bad = ~np.isfinite(np.asarray(block.X, dtype=np.float64))
-        if bad.any():
-            row, column = (int(i) for i in np.argwhere(bad)[0])
-            value = float(block.X[row, column])
-            raise DataError(
-                f"X holds {value} in row {first + row}, column {column}: NaN or infinity is no number to learn from. "
-                "Fill or drop it; thalweg.fit on a data frame fills holes with the mean and an indicator column."
-            )
-        first += len(block.y)
-
-
-def class_weights(
-    weight: np.ndarray | None, y: np.ndarray, how: str | Mapping[Any, float] | None, classes: tuple[Any, Any]
-) -> np.ndarray | None:
-    """Sample weights times class weights; "balanced" gives both classes half of the total weight.
-
-    Raises DataError for soft labels, or a label that is none of the classes.
-    """
-    if how is None:
-        return weight
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise DataError("--class-weight needs labels of two classes; these are soft labels between 0 and 1.")
-    s = np.ones(len(y)) if weight is None else weight
-    if isinstance(how, str):
-        total, positive = float(s.sum()), float(s @ y)
-        factors = (total / (2.0 * (total - positive)), total / (2.0 * positive))
-    else:
-        given = {label_key(label): float(value) for label, value in how.items()}
-        keys = [label_key(label) for label in classes]
-        for label in how:
-            if label_key(label) not in keys:
-                raise DataError(
-                    f"--class-weight names {label!r}, but the labels are {classes[0]!r} and {classes[1]!r}."
-                )
-        factors = (given.get(keys[0], 1.0), given.get(keys[1], 1.0))
-        if min(factors) < 0.0 or max(factors) == 0.0:
-            raise DataError("--class-weight needs weights of at least 0, not all of them 0.")
-    return s * np.where(y == 1.0, factors[1], factors[0])

@@ -1,0 +1,111 @@
+"""What a file is, found out before it is read: there, not empty, packed or not, and of which kind."""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from thalweg.errors import DataError
+
+FORMATS = ("csv", "tsv", "parquet", "jsonl", "libsvm")
+_ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".libsvm": "libsvm",
+    ".svm": "libsvm",
+    ".svmlight": "libsvm",
+}
+_WHOLE = 64 << 20  # files up to here are hashed whole; larger ones by size, first and last MiB
+_LIBSVM_LINE = re.compile(rb"^\s*[+-]?[0-9.eE+-]+(\s+qid:\d+)?(\s+\d+:\S+)+\s*(#.*)?$")
+_FOREIGN = {
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8 (iconv -f utf-16 -t utf-8 does)",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8 (iconv -f utf-16 -t utf-8 does)",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+    b"BZh": "packed by bzip2; unpack it (bunzip2)",
+    b"\xfd7zXZ": "packed by xz; unpack it (unxz)",
+    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it (unzstd)",
+    b"SQLite format 3": "an SQLite database; export the table as CSV",
+}
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raise DataError for what is not there, is a folder, cannot be opened, or is empty."""
+    if not path.exists():
+        near = sorted(p.name for p in path.parent.iterdir() if p.is_file())[:8] if path.parent.is_dir() else []
+        hint = f" The folder holds {', '.join(near)}." if near else ""
+        raise DataError(f"{path}: no such file.{hint}")
+    if path.is_dir():
+        raise DataError(f"{path}: this is a folder, not a file of rows.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be opened: {error.strerror}.") from None
+    if empty:
+        raise DataError(f"{path}: the file is empty.")
+
+
+def kind_of(path: Path) -> str:
+    """One of `FORMATS`, by the file's ending, or by what it begins with."""
+    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
+    if endings and endings[-1] in _ENDINGS:
+        return _ENDINGS[endings[-1]]
+    with opened(path) as file:
+        head = file.read(1 << 16)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    lines = [line for line in head.splitlines()[:6] if line.strip() and not line.lstrip().startswith(b"#")][:5]
+    return "libsvm" if lines and all(_LIBSVM_LINE.match(line) for line in lines) else "csv"
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise DataError for a file that holds no text, or text in pairs of bytes, saying what it is."""
+    with opened(path) as file:
+        head = file.read(1 << 16)
+    for magic, words in _FOREIGN.items():
+        if head.startswith(magic):
+            raise DataError(f"{path}: this is {words}.")
+    if b"\x00" in head:
+        line = head[: head.index(b"\x00")].count(b"\n") + 1
+        raise DataError(f"{path}, line {line}: there is a byte 0, so this is no text file; --format says what it is.")
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the file is gzip, or says so by its name."""
+    if path.suffix.lower() == ".gz":
+        return True
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked. Raises DataError where the gzip stream is broken."""
+    try:
+        with gzip.open(path) if is_packed(path) else path.open("rb") as file:
+            yield cast(BinaryIO, file)
+    except (EOFError, gzip.BadGzipFile, OSError) as error:
+        raise DataError(f"{path}: the file cannot be unpacked ({error}); is it whole?") from None
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file with its size; of its first and last MiB for files over 64 MiB."""
+    size = path.stat().st_size
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if size <= _WHOLE:
+            digest.update(file.read())
+            return f"sha256:{digest.hexdigest()}:{size}"
+        digest.update(file.read(1 << 20))
+        file.seek(-(1 << 20), 2)
+        digest.update(file.read())
+    return f"sha256-of-ends:{digest.hexdigest()}:{size}"

@@ -1,0 +1,106 @@
+"""Data frames as DuckDB can hold them: pandas, polars or Arrow, told apart by where their type comes from."""
+
+from typing import Any
+
+from thalweg.errors import DataError
+from thalweg.readers.database import Database
+
+
+def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
+    """The frame in a database's table `rows`, the names of its columns, and those left out with their type.
+
+    Levels that are numbers become words, so that they are levels here too. Raises DataError where nothing can be read.
+    """
+    home = type(frame).__module__.split(".")[0]
+    if home not in ("pandas", "polars", "pyarrow"):
+        raise DataError(
+            f"rows of type {type(frame).__name__} cannot be read; give a path, a pandas or polars frame, "
+            "an Arrow table, SQL with a connection, or arrays (X, y)."
+        )
+    if hasattr(frame, "read_all"):
+        frame = frame.read_all()
+    if hasattr(frame, "collect_schema") and hasattr(frame, "collect"):
+        frame = frame.collect()
+    _refuse_names(frame)
+    frame = {"pandas": _pandas, "polars": _polars, "pyarrow": _arrow}[home](frame)
+    database = Database("data frame")
+    unreadable: dict[str, str] = {}
+    try:
+        database.register("source", frame)
+    except DataError:
+        frame, unreadable = _readable(frame)
+        database = Database("data frame")
+        database.register("source", frame)
+    return database, database.create_rows("SELECT * FROM source"), unreadable
+
+
+def _refuse_names(frame: Any) -> None:
+    names = getattr(frame, "column_names", None) or list(getattr(frame, "columns", []))
+    if len(names) == 0:
+        raise DataError("data frame: there are no columns.")
+    seen: set[str] = set()
+    for column in map(str, names):
+        if column.lower() in seen:
+            raise DataError(f"data frame: the column name {column!r} stands twice (case does not count); rename one.")
+        seen.add(column.lower())
+
+
+def _pandas(frame: Any) -> Any:
+    if not hasattr(frame, "dtypes"):
+        raise DataError(f"rows of type {type(frame).__name__} cannot be read; give a data frame.")
+    changed = {}
+    for name, dtype in frame.dtypes.items():
+        column = frame[name]
+        if dtype.name == "category" and column.cat.categories.dtype.kind in "iufb":
+            changed[name] = column.cat.rename_categories(column.cat.categories.astype(str))
+        elif dtype.name.startswith("Sparse"):
+            changed[name] = column.sparse.to_dense()
+        elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
+            changed[name] = column.astype(float)
+    return frame.assign(**{str(name): column for name, column in changed.items()}) if changed else frame
+
+
+def _polars(frame: Any) -> Any:
+    if not hasattr(frame, "get_columns"):
+        raise DataError(f"rows of type {type(frame).__name__} cannot be read; give a data frame.")
+    wide = [name for name, dtype in frame.schema.items() if str(dtype) in ("Int128", "UInt128", "Float16")]
+    return frame.with_columns(frame[name].cast(float) for name in wide) if wide else frame
+
+
+def _arrow(table: Any) -> Any:
+    import pyarrow
+    from pyarrow import types
+
+    if not hasattr(table, "column_names"):
+        raise DataError(f"rows of type {type(table).__name__} cannot be read; give a table.")
+    if isinstance(table, pyarrow.RecordBatch):
+        table = pyarrow.Table.from_batches([table])
+    for i, field in enumerate(table.schema):
+        column = table.column(i)
+        if types.is_dictionary(field.type) and not types.is_large_string(field.type.value_type):
+            column = column.cast(field.type.value_type).cast(pyarrow.string())
+        elif types.is_float16(field.type) or types.is_decimal256(field.type):
+            column = column.cast(pyarrow.float64())
+        else:
+            continue
+        table = table.set_column(i, field.name, column)
+    return table
+
+
+def _readable(frame: Any) -> tuple[Any, dict[str, str]]:
+    """The frame without the columns DuckDB refuses one by one, and their types."""
+    if hasattr(frame, "column_names"):
+        types = {field.name: field.type for field in frame.schema}
+    else:
+        types = dict(zip(frame.columns, frame.dtypes, strict=True))
+    trial, unreadable = Database("data frame"), {}
+    for i, name in enumerate(types):
+        try:
+            trial.register(f"column{i}", frame.select([name]) if hasattr(frame, "select") else frame[[name]])
+        except DataError:
+            unreadable[name] = str(types[name])
+    kept = [name for name in types if name not in unreadable]
+    if not kept:
+        raise DataError(f"data frame: no column can be read: {unreadable}.")
+    rest = frame.select(kept) if hasattr(frame, "select") else frame[kept]
+    return rest, {str(name): held for name, held in unreadable.items()}

@@ -1,0 +1,97 @@
+"""Text as counts of words: scikit-learn's vectorisers, learnt once and replayed from the words kept."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import DataError, UsageError
+from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
+from thalweg.recipe.columns import TextColumn
+
+_LOOKED_AT = 1000  # texts that tell which script it is
+_NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How text columns are read.
+
+    columns   their names
+    tokens    "auto": characters where the script has no spaces (Chinese, Japanese), else words
+    ngrams    longest run of tokens; None: 1 for words, 2 for characters
+    weights   "tfidf" or "counts"
+    min_rows  rows a word must stand in to have a column
+    """
+
+    columns: tuple[str, ...] = ()
+    tokens: str = "auto"
+    ngrams: int | None = None
+    weights: str = "tfidf"
+    min_rows: int = 2
+
+    def __post_init__(self) -> None:
+        for option, value, known in (
+            ("--tokens", self.tokens, TOKEN_NAMES),
+            ("--text-weights", self.weights, TEXT_WEIGHT_NAMES),
+        ):
+            if value not in known:
+                raise UsageError(f"{option} is {value!r}, but must be one of {', '.join(known)}.")
+        for option, number in (("--ngrams", self.ngrams), ("--min-rows", self.min_rows)):
+            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+                raise UsageError(f"{option} is {number!r}, but must be a whole number of at least 1.")
+
+
+def learn_text(name: str, texts: Sequence[str], weight: np.ndarray, options: TextOptions, place: str) -> TextColumn:
+    """The words of those texts, which weigh (n,) each. Raises DataError where no word is left."""
+    tokens = options.tokens if options.tokens != "auto" else _tokens(texts)
+    ngrams = options.ngrams or (2 if tokens == "characters" else 1)
+    vectorizer = _vectorizer(tokens, ngrams)
+    try:
+        counts = vectorizer.fit_transform(texts)
+    except ValueError:  # an empty vocabulary
+        raise DataError(
+            f"{place}: column {name!r} holds no {tokens} at all; leave it out with --drop {name}."
+        ) from None
+    rows = np.bincount(counts.indices, minlength=counts.shape[1])
+    kept = np.flatnonzero(rows >= options.min_rows)
+    if not len(kept):
+        raise DataError(
+            f"{place}: no word of column {name!r} stands in {options.min_rows} rows; --min-rows 1 keeps them all."
+        )
+    found = np.bincount(counts.indices, np.repeat(weight, np.diff(counts.indptr)), counts.shape[1])[kept]
+    idf = np.log((1.0 + weight.sum()) / (1.0 + found)) + 1.0 if options.weights == "tfidf" else np.empty(0)
+    words = vectorizer.get_feature_names_out()[kept]
+    return TextColumn(name, tokens, ngrams, options.weights, tuple(map(str, words)), tuple(idf.tolist()))
+
+
+class Counter:
+    """A text column's words counted, as learnt."""
+
+    def __init__(self, column: TextColumn) -> None:
+        self._vectorizer = _vectorizer(column.tokens, column.ngrams, column.words)
+        self._idf = np.array(column.idf)
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        """(m, words) CSR of float64."""
+        from sklearn.preprocessing import normalize
+
+        counts = self._vectorizer.transform(texts).astype(np.float64)
+        if not len(self._idf):
+            return counts
+        counts.data *= self._idf[counts.indices]
+        return normalize(counts, copy=False)
+
+
+def _vectorizer(tokens: str, ngrams: int, words: Sequence[str] | None = None) -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return CountVectorizer(analyzer="word" if tokens == "words" else "char", ngram_range=(1, ngrams), vocabulary=words)
+
+
+def _tokens(texts: Sequence[str]) -> str:
+    sample = "".join(texts[:_LOOKED_AT])
+    letters = sum(letter.isalpha() for letter in sample)
+    return "characters" if letters and len(_NO_SPACES.findall(sample)) > 0.3 * letters else "words"
