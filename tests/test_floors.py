@@ -20,7 +20,7 @@ FLOORS: list[list[str]] = [
     ["kernels"],
     ["engines"],
     ["objective"],
-    ["optimizers", "certificate", "probe", "stopping"],
+    ["certificate", "optimizers", "probe", "stopping"],
     ["metrics", "solve", "model", "model_file"],
     ["observers"],
     ["train"],

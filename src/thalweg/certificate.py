@@ -72,29 +72,44 @@ def certify(at: Evaluation, penalty: Penalty, intercept: bool, before: Evaluatio
     return Certificate(gap, relative(gap, float(at.value[0])), kind, "", at.gradient_norm)
 
 
+def dual_point(at: Evaluation, penalty: Penalty, intercept: bool) -> tuple[np.ndarray, float] | None:
+    """Xᵀθ (p,) of a feasible dual point θ under an l1 penalty, and its gap; None where there is none."""
+    found = _dual(at, penalty, intercept)
+    return None if found is None or penalty.l1 == 0.0 else (found[1][:, 0], found[0])
+
+
 def one_pass_bound(at: Evaluation, penalty: Penalty, intercept: bool) -> float:
     """C1, C2 or the dual gap from one pass: infinite where none of them holds."""
-    assert at.gradient is not None and at.border is not None
+    found = _dual(at, penalty, intercept)
+    return np.inf if found is None else found[0]
+
+
+def _dual(at: Evaluation, penalty: Penalty, intercept: bool) -> tuple[float, np.ndarray] | None:
+    """The gap of the dual point at hand, and its -Xᵀθ (p, 1)."""
+    assert at.gradient is not None
     if penalty.l2 == penalty.l1 == 0.0:
-        return np.inf
-    p = len(at.border) - 1
+        return None
+    p = len(at.theta) - int(intercept)
     w = at.theta[:p]
     slope = at.gradient[:p] - penalty.gradient(w)  # the data's part of g_w, which is Xᵀθ at q = σ(z)
     shift, intercept_part = 0.0, 0.0
+    v = -slope
     if intercept:
+        assert at.border is not None
         g_b, H_bb = float(at.gradient[p, 0]), float(at.border[p, 0])
         if not abs(g_b) <= H_bb:
-            return np.inf
+            return None
         shift = -g_b / H_bb if H_bb > 0.0 else 0.0
         # KL(p + c·h ‖ p) ≤ h·c²/(2(1 - |c|)²), since q(1 - q) ≥ h·(1 - |c|)²; and ≤ h·c², the χ² bound
         intercept_part = H_bb * shift**2 * min(1.0, 0.5 / max(1.0 - abs(shift), 1e-150) ** 2)
-    v = -(slope + shift * at.border[:p])
-    return intercept_part + _penalty_part(w, v, penalty, float(at.loss[0]))
+        v = -(slope + shift * at.border[:p])
+    gap, v = _penalty_part(w, v, penalty, float(at.loss[0]))
+    return intercept_part + gap, v
 
 
-def _penalty_part(w: np.ndarray, v: np.ndarray, penalty: Penalty, loss: float) -> float:
+def _penalty_part(w: np.ndarray, v: np.ndarray, penalty: Penalty, loss: float) -> tuple[float, np.ndarray]:
     if penalty.l1 == 0.0:
-        return float(np.sum((penalty.l2 * w - v) ** 2) / (2.0 * penalty.l2))
+        return float(np.sum((penalty.l2 * w - v) ** 2) / (2.0 * penalty.l2)), v
     shrink = 1.0
     if penalty.l2 == 0.0:
         largest = float(np.abs(v).max(initial=0.0))
@@ -103,7 +118,7 @@ def _penalty_part(w: np.ndarray, v: np.ndarray, penalty: Penalty, loss: float) -
         v = v * (shrink if shrink == 1.0 else shrink * (1.0 - 4e-16))
     # KL(t·q + (1 - t)·y ‖ p) ≤ t·KL(q ‖ p) + (1 - t)·loss: KL is convex in its first argument
     rest = penalty.value(w) + penalty.conjugate(v) - np.sum(v * w, axis=0)
-    return float(max(rest[0], 0.0) + (1.0 - shrink) * loss)
+    return float(max(rest[0], 0.0) + (1.0 - shrink) * loss), v
 
 
 def step_bound(at: Evaluation, before: Evaluation, penalty: Penalty, intercept: bool) -> float:

@@ -18,7 +18,7 @@ from thalweg.errors import RunError
 from thalweg.kernels import Kernel, Want
 from thalweg.kernels.sums import Sums, Updates
 from thalweg.penalties import Penalty
-from thalweg.rows import Block, RandomAccessRows, Rows, column_squares
+from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows, column_squares
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
@@ -81,8 +81,13 @@ class Objective:
         self.penalty = penalty
         self.intercept = intercept
         self.share = share
-        self.passes = 0.0
+        self.counter = [0.0]
         self.total_weight = rows.total_weight
+
+    @property
+    def passes(self) -> float:
+        """Passes over the rows so far."""
+        return self.counter[0]
 
     @property
     def d(self) -> int:
@@ -125,7 +130,7 @@ class Objective:
             return Sums(np.zeros(0), product=self.kernel.product(block, part, point))
 
         sums = self.engine.fold(self.rows, task)
-        self.passes += self.share
+        self.counter[0] += self.share
         assert sums.product is not None
         product = sums.product[: self.d] / self.total_weight
         product[: self.rows.p] += self.penalty.gradient(v[: self.rows.p])
@@ -154,8 +159,24 @@ class Objective:
                 )
                 point, thetas = self.kernel.sweep(self.rows.take(indices), point, updates)
                 total += thetas
-        self.passes += self.share
+        self.counter[0] += self.share
         return point[: self.d], total[: self.d] / len(rates)
+
+    def restricted(self, columns: np.ndarray) -> "Objective":
+        """P with the weights of all other columns at zero; its passes count here too, by their share of the columns."""
+        if len(columns) == self.rows.p:
+            return self
+        assert isinstance(self.rows, MemoryRows)
+        share = self.share * self.cells(columns) / max(self.cells(np.arange(self.rows.p)), 1)
+        part = Objective(self.rows.columns(columns), self.kernel, self.engine, self.penalty, self.intercept, share)
+        part.counter = self.counter
+        return part
+
+    def cells(self, columns: np.ndarray) -> int:
+        """How many numbers those columns hold."""
+        if isinstance(self.rows, SparseRows):
+            return int(self.rows.column_entries[columns].sum())
+        return self.rows.n * len(columns)
 
     def null_value(self) -> float:
         """P at w = 0 and the best b without offsets: log-loss of the base rate, or log 2 without an intercept."""
@@ -202,7 +223,7 @@ class Objective:
         total = np.zeros(self.rows.p)
         for block in self.rows.blocks():
             total += column_squares(block)
-        self.passes += self.share
+        self.counter[0] += self.share
         if not np.isfinite(total).all():
             raise RunError(_TOO_LARGE)
         diagonal = total / (4.0 * self.total_weight) + self.penalty.l2
@@ -230,7 +251,7 @@ class Objective:
             return self.kernel.sums(block if with_offset else replace(block, offset=None), theta, want, step, part)
 
         sums = self.engine.fold(self.rows, task)
-        self.passes += self.share
+        self.counter[0] += self.share
         if np.isnan(sums.loss).any():
             raise RunError(
                 "the objective is not a number at this point: some margin overflowed. "

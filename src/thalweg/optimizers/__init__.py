@@ -6,6 +6,7 @@ from thalweg.optimizers.lbfgs import Lbfgs
 from thalweg.optimizers.newton import Newton
 from thalweg.optimizers.newton_cg import NewtonCG
 from thalweg.optimizers.optimizer import Optimizer, State
+from thalweg.optimizers.orthant_newton import OrthantNewton
 from thalweg.optimizers.settings import Method, Settings
 from thalweg.optimizers.stochastic import Stochastic
 from thalweg.schedules import schedule
@@ -35,6 +36,7 @@ OPTIMIZERS: dict[str, Method] = {
     "lbfgs": Method(lambda s: Lbfgs(), 2_000, "limited-memory quasi-Newton"),
     "newton": Method(lambda s: Newton(tol=s.tol), 100, "Newton by Cholesky"),
     "newton-cg": Method(lambda s: NewtonCG(s.tol), 200, "Newton by conjugate gradients"),
+    "orthant-newton": Method(lambda s: OrthantNewton(s.tol), 200, "Newton under an l1 penalty"),
 }
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Newton",
     "NewtonCG",
     "Optimizer",
+    "OrthantNewton",
     "Settings",
     "State",
     "Stochastic",

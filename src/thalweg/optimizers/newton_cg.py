@@ -1,9 +1,5 @@
 """Newton's method with the step found by conjugate gradients: a Hessian is multiplied with, never formed.
 
-The intercept is eliminated exactly: inside, its part follows from the others by its own equation, which is what
-centring every column by its curvature-weighted mean would do. On rows whose entries are all of one sign this takes the
-largest eigenvalue away, and with it most of the iterations; the preconditioner is the diagonal that is left.
-
 Far from the optimum a few iterations give a good direction. Near it they go on until what they leave of the residual,
 ‖r‖²/(2·l2), would be within the tolerance: that is the part of certificates C2 and C3 that they decide.
 """
@@ -14,10 +10,10 @@ import numpy as np
 
 from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
+from thalweg.optimizers.conjugate_gradients import Reduced, conjugate_gradients
 from thalweg.optimizers.linesearch import backtrack
 
 _FORCING = 0.1  # share of the residual, in the preconditioner's norm, that is left far from the optimum
-_ITERATIONS = 500
 _SHARE = 0.3  # of the tolerance that may be left to the residual; the rest is the step's own error
 
 
@@ -60,62 +56,12 @@ class NewtonCG:
     def _direction(self, objective: Objective, state: NewtonCGState) -> np.ndarray:
         """-H⁻¹∇P (d, 1), as exactly as it is needed here."""
         at, l2 = state.at, objective.penalty.l2
-        assert at.gradient is not None and at.border is not None
-        p = objective.rows.p
-        reduced = _Reduced(objective, state.curvatures, at.border)
-        r = -reduced.of_gradient(at.gradient)
-        diagonal = reduced.diagonal(objective.squares[:p, None])
-        d = np.zeros((p, 1))
-        z = r / diagonal
-        q, rz = z, float(np.vdot(r, z))
-        first, enough = rz, _SHARE * self.tol * float(at.value[0])
-        for _ in range(_ITERATIONS):
-            if rz <= 0.0:
-                break
-            Hq = reduced.times(q)
-            curvature = float(np.vdot(q, Hq))
-            if not curvature > 0.0:
-                break
-            alpha = rz / curvature
-            d += alpha * q
-            r = r - alpha * Hq
-            z = r / diagonal
-            rz, old = float(np.vdot(r, z)), rz
-            if rz <= _FORCING**2 * first or (l2 > 0.0 and float(np.vdot(r, r)) / (2.0 * l2) <= enough):
-                break
-            q = z + (rz / old) * q
+        assert at.gradient is not None
+        reduced = Reduced(objective, at, state.curvatures)
+        within = _SHARE * self.tol * float(at.value[0])
+
+        def enough(r: np.ndarray, share: float) -> bool:
+            return share <= _FORCING or (l2 > 0.0 and float(np.vdot(r, r)) / (2.0 * l2) <= within)
+
+        d = conjugate_gradients(reduced.times, reduced.diagonal(), -reduced.of_gradient(at.gradient), enough)
         return reduced.with_intercept(d, at.gradient)
-
-
-class _Reduced:
-    """The Hessian on the weights alone, the intercept following them: H_ww - H_wb·H_bw / H_bb."""
-
-    def __init__(self, objective: Objective, curvatures: np.ndarray, border: np.ndarray) -> None:
-        self.objective, self.curvatures = objective, curvatures
-        self.p, self.H_wb, self.H_bb = objective.rows.p, border[:-1], float(border[-1, 0])
-        self.follows = objective.intercept and self.H_bb > 0.0
-
-    def of_gradient(self, gradient: np.ndarray) -> np.ndarray:
-        g = gradient[: self.p]
-        return g - (float(gradient[self.p, 0]) / self.H_bb) * self.H_wb if self.follows else g
-
-    def times(self, q: np.ndarray) -> np.ndarray:
-        return self.objective.product(self.curvatures, self._following(q, 0.0))[: self.p]
-
-    def with_intercept(self, d: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        return self._following(d, float(gradient[self.p, 0]) if self.objective.intercept else 0.0)
-
-    def diagonal(self, squares: np.ndarray) -> np.ndarray:
-        """Of the reduced Hessian, every curvature taken for their mean; squares as in `Objective.squares`."""
-        l2 = self.objective.penalty.l2
-        data = 4.0 * self.H_bb * (squares - l2)
-        if self.follows:
-            data = data - self.H_wb**2 / self.H_bb
-        # what cancels to nothing, or was never there, is held up by the penalty, or by a little of the whole
-        return np.maximum(data, 1e-8 * self.H_bb * float(np.max(squares, initial=0.0))) + max(l2, 1e-300)
-
-    def _following(self, q: np.ndarray, slope: float) -> np.ndarray:
-        if not self.objective.intercept:
-            return q
-        b = -(slope + float(np.vdot(self.H_wb, q))) / self.H_bb if self.follows else 0.0
-        return np.vstack([q, [[b]]])

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from thalweg.rows.block import part
+
 
 @dataclass(frozen=True, slots=True)
 class Csr:
@@ -99,6 +101,18 @@ class Csr:
             return replace(self, p=p)
         kept = self.raw[:, :p]
         return replace(self, indptr=kept.indptr.astype(np.int64), indices=kept.indices, data=kept.data, p=p)
+
+    def columns(self, chosen: np.ndarray) -> "Csr":
+        """Those columns, in that order."""
+        kept = self.raw[:, chosen]
+        return Csr(
+            kept.indptr.astype(np.int64),
+            kept.indices.astype(np.int32, copy=False),
+            kept.data,
+            len(chosen),
+            part(self.centre, chosen),
+            part(self.scale, chosen),
+        )
 
     def first_non_finite(self) -> tuple[int, int, float] | None:
         """Row, column and value of the first entry that is NaN or infinite."""

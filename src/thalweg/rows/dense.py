@@ -63,6 +63,10 @@ class DenseRows:
             self, X=self.X[rows], y=self.y[rows], weight=part(self.weight, rows), offset=part(self.offset, rows)
         )
 
+    def columns(self, chosen: np.ndarray) -> "DenseRows":
+        """Those columns only (a copy)."""
+        return replace(self, X=self.X[:, chosen], centre=part(self.centre, chosen), scale=part(self.scale, chosen))
+
     def standardized(self, centre: np.ndarray, scale: np.ndarray) -> "DenseRows":
         """These rows, standing for (x - centre) / scale."""
         return replace(self, centre=centre, scale=scale)

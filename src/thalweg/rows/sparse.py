@@ -46,6 +46,15 @@ class SparseRows:
         """How many numbers are stored."""
         return int(self.X.indptr[-1] - self.X.indptr[0])
 
+    @cached_property
+    def column_entries(self) -> np.ndarray:
+        """(p,) how many numbers each column stores."""
+        first, last = int(self.X.indptr[0]), int(self.X.indptr[-1])
+        counts = np.zeros(self.p, dtype=np.int64)
+        for start in range(first, last, 1 << 22):
+            counts += np.bincount(self.X.indices[start : min(start + (1 << 22), last)], minlength=self.p)
+        return counts
+
     @property
     def total_weight(self) -> float:
         return float(self.n if self.weight is None else self.weight.sum())
@@ -72,6 +81,10 @@ class SparseRows:
         """Each `stride`-th row (a copy)."""
         block = self.take(np.arange(0, self.n, stride))
         return SparseRows(block.X, block.y, block.weight, block.offset)
+
+    def columns(self, chosen: np.ndarray) -> "SparseRows":
+        """Those columns only (a copy of their entries)."""
+        return replace(self, X=self.X.columns(chosen))
 
     def standardized(self, centre: np.ndarray, scale: np.ndarray) -> "SparseRows":
         """These rows, standing for (x - centre) / scale."""

@@ -39,7 +39,7 @@ def choose(options: Options, rows: MemoryRows) -> tuple[str, str]:
         return options.method, ""
     n, p = rows.n, rows.p
     if options.l1 > 0.0:
-        return "nesterov", "its proximal steps set weights exactly to zero, as l1 asks"
+        return "orthant-newton", "with l1 most weights are zero, and it works on the others only"
     if p <= _NEWTON_COLUMNS and p <= 4 * n and _cells_per_row(rows) <= _NEWTON_CELLS:
         return "newton", f"a Hessian of {p:,} columns is cheap to build and to factorise"
     return "newton-cg", f"for {p:,} columns, products with the Hessian cost less than the Hessian"
