@@ -1,7 +1,10 @@
 """Every number and formula of the four chapters comes out of the code, and the fast kernels agree with it."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +68,16 @@ def test_the_log_likelihood_is_minus_the_summed_loss(pairs: list[tuple[float, bo
     assert likelihood == pytest.approx(-float(np.sum(tb.cross_entropy(y_hat, y))), rel=1e-14)
     assert likelihood == pytest.approx(math.log(math.prod(np.where(y == 1, y_hat, 1 - y_hat))), rel=1e-12)
     assert tb.cost(y_hat, y) == pytest.approx(-likelihood / len(y), rel=1e-14)  # SLP 5.33
+
+
+def test_an_estimate_for_each_label_or_one_for_all_but_never_m_by_m() -> None:
+    y_hat, y = np.array([0.9, 0.2, 0.7]), np.array([1.0, 0.0, 1.0])
+    for function in (tb.cost, tb.cross_entropy, tb.cross_entropy_of_margin, tb.log_likelihood):
+        for wrong in (y_hat[:, None], [0.5], [0.5, 0.5]):
+            with pytest.raises(DataError, match=r"has shape .*, but y has shape \(3,\)"):
+                function(wrong, y)
+    assert tb.cost(0.5, y) == pytest.approx(math.log(2), abs=EPS)
+    assert tb.cost(y_hat[:, None], y[:, None]) == tb.cost(y_hat, y)
 
 
 # --- 2 to 5: loop, vectorised, mini-batch -----------------------------------------------------------------------------
@@ -140,6 +153,29 @@ def test_mini_batches_of_one_sample_are_stochastic_descent() -> None:
     )
     assert np.allclose(mini.theta[-1], sgd.theta, rtol=0, atol=100 * EPS)
     assert mini.epoch[-1] == 3.0 and len(mini.rate) == 36
+
+
+@pytest.mark.parametrize("b", [[0.5], np.full(1, 0.5), np.full((1, 1), 0.5)])
+def test_a_bias_in_an_array_of_one_is_that_bias(b: object) -> None:
+    X, y, w, _ = samples(2, 5)
+    assert (
+        tb.vectorized.step(w[:, None], b, X.T, y[None, :], 0.1)[1:2]
+        == (tb.vectorized.step(w[:, None], 0.5, X.T, y[None, :], 0.1)[1:2])
+    )
+    assert tb.loop.step(w, b, X, y, 0.1) == tb.loop.step(w, 0.5, X, y, 0.1)
+    assert tb.minibatch.gradient(X, y, w, b).b == tb.minibatch.gradient(X, y, w, 0.5).b
+
+
+def test_a_descent_that_leaves_the_numbers_says_where_and_keeps_its_trace() -> None:
+    X, y = tb.two_clouds(60)
+    mini = tb.minibatch.descend(X, y, batch_size=60, eta=1e308, epochs=3)
+    assert mini.stopped is not None and "at update 1 (epoch 1)" in mini.stopped
+    assert len(mini.theta) == 2 and np.isfinite(mini.theta[-1]).all()
+    whole = tb.vectorized.descend(X.T, y[None, :], 1e308, 3)
+    assert whole.stopped is not None and "before step 1" in whole.stopped
+    assert len(whole.J) == 1 and whole.J[0] == pytest.approx(math.log(2)) and not whole.w.any()
+    assert tb.minibatch.descend(X, y, batch_size=60, eta=0.1, epochs=3).stopped is None
+    assert tb.vectorized.descend(X.T, y[None, :], 0.1, 3).stopped is None
 
 
 # --- 6 figure 5.6 -----------------------------------------------------------------------------------------------------
@@ -220,6 +256,22 @@ def test_a_function_that_is_not_a_number_on_the_way_ends_it_and_keeps_the_trace(
     assert np.array_equal(run.theta, run.thetas[-1])
 
 
+def test_a_rate_that_falls_to_zero_ends_the_run_in_words_and_keeps_the_trace() -> None:
+    run = sgd(epsilon=0.0, eta=lambda k: 0.1 - 0.001 * k)
+    assert "Stopped at update 100 (epoch 1" in run.ended and "η_100 is" in run.ended
+    assert len(run.thetas) == len(run.gradient_norm) == 3
+    assert np.array_equal(run.theta, run.thetas[-1]) and not np.array_equal(run.theta, run.thetas[-2])
+
+
+def test_differences_meet_a_model_that_is_not_a_number_with_the_trace_kept() -> None:
+    def fading(x: np.ndarray, theta: np.ndarray) -> float:
+        return float("nan") if theta[0] > 0.02 else tb.logistic(x, theta)
+
+    X, y = tb.two_clouds(60)
+    run = stochastic_gradient_descent(tb.cross_entropy, fading, X, y)
+    assert "the gradient at update" in run.ended and len(run.thetas) == 1
+
+
 # --- 7 the worked example ---------------------------------------------------------------------------------------------
 
 
@@ -245,6 +297,17 @@ def test_the_worked_example_prints_every_substitution() -> None:
         "loss: 0.6931 → 0.4032 → 0.2716",
     ):
         assert line in text
+
+
+def test_the_worked_example_prints_small_and_negative_numbers_as_they_are() -> None:
+    small = str(tb.worked_example(eta=0.00001))
+    assert "w₁ ← 0 - 1e-05·(-1.5) = 1.5e-05" in small
+    assert "θ¹ = (1.5e-05, 1e-05, 5e-06)" in small
+    negative = str(tb.worked_example(x=(-3, 2), theta=(-0.5, 0.25, -0.1), steps=1))
+    assert "(-0.5)·(-3) + 0.25·2 + (-0.1) = 1.9" in negative
+    assert "(0.8699 - 1)·(-3) = 0.3903" in negative
+    certain = str(tb.worked_example(eta=3.0))
+    assert "= (1 - 7.583e-10)" in certain and "0.6931 → 7.583e-10" in certain
 
 
 @pytest.mark.parametrize("way", ["loop", "vectorized", "minibatch", "sgd"])
@@ -364,9 +427,83 @@ def test_a_rate_that_is_too_small_says_how_many_steps_it_would_need() -> None:
     assert "would need about" in str(short)
 
 
+def clouds_with_ones(m: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    X, y = tb.two_clouds(m)
+    return np.hstack([X, np.ones((m, 1))]), y
+
+
+@pytest.mark.parametrize("budget", [2, 20, 100])
+@pytest.mark.parametrize("share", [0.01, 0.1, 1.0, 1.9, 4.0])
+def test_the_steps_it_would_need_are_the_steps_it_takes(share: float, budget: int) -> None:
+    X, y = clouds_with_ones()
+    eta = share / tb.smoothness(X)
+    told = tb.study_rates(X, y, [eta], steps=budget).rates[0]
+    taken = tb.study_rates(X, y, [eta], steps=25_000).rates[0]
+    assert taken.verdict == "good" and len(taken.costs) == taken.iterations + 1
+    assert told.iterations == pytest.approx(taken.iterations, rel=0.02, abs=1)
+    assert told.verdict == ("too small" if share < 1.0 else "good")
+
+
+def test_the_need_of_a_tiny_rate_is_told_though_nobody_could_wait_for_it() -> None:
+    """Far below 1/L descent follows one curve, and the steps along it are as 1/η: 207,608 were counted at 0.001/L."""
+    X, y = clouds_with_ones()
+    tiny = tb.study_rates(X, y, [1e-3 / tb.smoothness(X), 1e-9 / tb.smoothness(X)], steps=10)
+    assert tiny.rates[0].iterations == pytest.approx(207_608, rel=0.02)
+    assert tiny.rates[1].iterations == pytest.approx(207_608e6, rel=0.02)
+    unheard_of = tb.study_rates(X, y, [1e-310], steps=10).rates[0]
+    assert unheard_of.verdict == "too small" and unheard_of.iterations is None
+    below_rounding = tb.study_rates(X, y, [1.0], steps=10, tol=1e-30).rates[0]
+    assert below_rounding.iterations is None and "more steps than can be told" in str(below_rounding)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 20, 200])
+def test_no_rate_up_to_two_over_L_is_too_large_on_any_budget(steps: int) -> None:
+    X, y = tb.cycling_rows()
+    study = tb.study_rates(X, y, [3.0, 4.0, 7.6, 8.0], steps=steps)
+    assert study.largest_safe == pytest.approx(8.0, rel=4 * EPS)
+    assert [rate.verdict == "too large" for rate in study.rates] == [False] * 4
+    assert study.rates[2].verdict == study.rates[3].verdict == "good"
+    assert study.rates[2].iterations == 50  # counted
+
+
+@pytest.mark.parametrize("l2", [0.1, 0.5, 5.0])
+def test_with_a_penalty_the_cost_may_leave_the_numbers_and_the_study_goes_on(l2: float) -> None:
+    X, y = clouds_with_ones()
+    study = tb.study_rates(X, y, l2=l2)
+    assert [rate.verdict for rate in study.rates[2:]] == ["good", "good", "too large", "too large"]
+    assert "J left the numbers at step" in str(study.rates[-1])
+    assert len(study.rates[-1].costs) > 1 and np.isfinite(study.rates[-1].costs).all()
+
+
+def test_a_rate_beyond_float64_is_too_large_and_not_good() -> None:
+    study = tb.study_rates([[1.0, 2.0], [0.0, 1.0], [3.0, 1.0]], [1, 0, 1], [1e308, 1.0])
+    assert study.rates[0].verdict == "too large"
+    assert "J left the numbers at step 1" in str(study.rates[0])
+
+
+def test_the_penalty_of_the_study_spares_the_bias() -> None:
+    """With all weights penalised away J is that of the mean label alone, which a bias reaches."""
+    y = np.array([1.0, 1.0, 1.0, 0.0])
+    X = np.hstack([np.array([[1.0], [-1.0], [2.0], [0.5]]), np.ones((4, 1))])
+    rate = tb.study_rates(X, y, [1e-3], l2=1e3, steps=100_000, tol=1e-3).rates[0]
+    assert rate.costs[-1] == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25), abs=1e-4)
+
+
+def test_a_falling_rate_may_begin_beyond_the_border_and_arrive_or_fall_too_soon() -> None:
+    X, y = tb.cycling_rows()
+    study = tb.study_rates(X, y, [0.1, 32.0], steps=200, schedules=["constant", "1/k", "step"])
+    verdicts = {(rate.eta, rate.schedule): rate.verdict for rate in study.rates}
+    assert verdicts[32.0, "constant"] == "too large"
+    assert verdicts[32.0, "1/k"] == verdicts[32.0, "step"] == "good"
+    assert verdicts[0.1, "1/k"] == verdicts[0.1, "step"] == "too small"
+    assert "fell away at a gradient norm of" in str(study)
+    assert (
+        len({line.index(rate.verdict) for line, rate in zip(str(study).split("\n")[1:], study.rates, strict=True)}) == 1
+    )
+
+
 def test_the_study_s_own_rates_show_all_three() -> None:
-    X, y = tb.two_clouds()
-    study = tb.study_rates(np.hstack([X, np.ones((len(X), 1))]), y)
+    study = tb.study_rates(*clouds_with_ones())
     assert {rate.verdict for rate in study.rates} == {"too small", "good", "too large"}
     assert "largest safe rate is 2/L" in str(study)
 
@@ -384,9 +521,52 @@ def test_the_search_chooses_by_held_out_loss() -> None:
     assert "chosen on held-out rows" in str(found) and str(found).count("*") == 1
 
 
+def test_the_search_keeps_a_combination_that_leaves_the_numbers() -> None:
+    two = tb.two_clouds(60)
+    options = {"batch_sizes": (60,), "schedules": ("constant",), "epochs": 3}
+    found = tb.search(*two, two, etas=(0.1, 1e300, 1e308), **options)
+    assert found.chosen.eta == 0.1
+    assert found.trials[2].training == found.trials[2].holdout == np.inf
+    assert max(map(len, str(found).split("\n"))) < 100
+    assert "every combination left the numbers" in str(tb.search(*two, two, etas=(1e308,), **options))
+
+
+# --- 4 the timing -----------------------------------------------------------------------------------------------------
+
+
+def test_the_three_passes_are_compared_in_J_and_its_gradient_before_they_are_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (timing,) = tb.time_passes([(2, 30)])
+    assert timing.ratio == timing.loop / timing.vectorized
+    monkeypatch.setattr(tb.loop, "accumulate", lambda *lists: (math.log(2), [0.0, 0.0], 0.0))
+    with pytest.raises(RunError, match="disagree"):
+        tb.time_passes([(2, 30)])
+    right = tb.vectorized.propagate
+
+    def other_cost(*at: object) -> "tb.vectorized.Pass":
+        return replace(right(*at), J=1.0)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(tb.vectorized, "propagate", other_cost)
+    with pytest.raises(RunError, match="disagree about J"):
+        tb.time_passes([(2, 30)])
+
+
+def test_importing_the_textbook_loads_no_kernel() -> None:
+    script = "import sys, thalweg.textbook; print([name for name in sys.modules if 'kernels' in name])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 NAN = float("nan")
+LEXICON = sentiment.Lexicon(frozenset({"good", "great"}), frozenset({"bad", "awful"}))
+
+
+def mini(**more: object) -> "tb.minibatch.Trace":
+    return tb.minibatch.descend([[1.0], [2.0]], [1, 0], **({"batch_size": 1, "eta": 0.1, "epochs": 1} | more))
 
 
 @pytest.mark.parametrize(
@@ -399,8 +579,8 @@ NAN = float("nan")
         (lambda: tb.cost([], []), "no samples"),
         (lambda: tb.log_likelihood([0.5], [0.5]), "must be 0 or 1"),
         (lambda: tb.loop.step([0.0], 0.0, [], [], 0.1), "no samples"),
-        (lambda: tb.loop.step([0.0], 0.0, [[1.0]], [1, 0], 0.1), "1 samples, but Y holds 2 labels"),
-        (lambda: tb.loop.step([0.0], 0.0, [[1.0, 2.0]], [1], 0.1), "X[0] has 2 features, but w has 1"),
+        (lambda: tb.loop.step([0.0], 0.0, [[1.0]], [1, 0], 0.1), "Y has shape (2,), but must have shape (1,)"),
+        (lambda: tb.loop.step([0.0], 0.0, [[1.0, 2.0]], [1], 0.1), "w has shape (1,), but must have shape (2,)"),
         (lambda: tb.loop.step([0.0], 0.0, [[NAN]], [1], 0.1), "X[0, 0] is nan"),
         (lambda: tb.loop.step([0.0], 0.0, [[1.0]], [3], 0.1), "Y[0] is 3"),
         (lambda: tb.loop.step([0.0], 0.0, [[1.0]], [1], 0.0), "alpha is 0.0"),
@@ -430,8 +610,79 @@ NAN = float("nan")
         (lambda: sgd(eta=lambda k: 0.0), "η_0 is 0.0"),
         (lambda: sgd(start="ones"), 'must be "zeros", "random"'),
         (lambda: sgd(gradient=lambda x, y, t: [1.0]), "the gradient has shape (1,), but θ has shape (3,)"),
-        (lambda: sgd(holdout=([[1.0]], [1])), "held-out x has 1 features, but x has 2"),
+        (lambda: sgd(holdout=([[1.0]], [1])), "held-out X has shape (1, 1), but must have shape (1, 2)"),
         (lambda: sgd(epochs=0), "epochs is 0"),
+        (lambda: tb.sigmoid(None), "z must hold numbers"),
+        (lambda: tb.sigmoid("1.5"), "z must hold numbers"),
+        (lambda: tb.sigmoid([1.0, None]), "z must hold numbers"),
+        (lambda: tb.sigmoid(["1", "2"]), "z must hold numbers"),
+        (lambda: tb.sigmoid(1 + 2j), "z must hold numbers"),
+        (lambda: tb.sigmoid(10**400), "z must hold numbers"),
+        (lambda: tb.log_likelihood([], []), "no samples"),
+        (lambda: tb.loop.step(None, 0.0, [[1.0]], [1], 0.1), "w must hold numbers"),
+        (lambda: tb.loop.step([0.0], 0.0, None, [1], 0.1), "X must hold numbers"),
+        (lambda: tb.loop.step([0.0], 0.0, [1.0, 2.0], [1, 0], 0.1), "X has shape (2,)"),
+        (lambda: tb.loop.step([0.0], 0.0, [[1.0], [2.0], [3.0]], [[1], [0], [1]], 0.1), "Y has shape (3, 1)"),
+        (lambda: tb.loop.step([0.0], [0.0, 1.0], [[1.0]], [1], 0.1), "b has shape (2,)"),
+        (lambda: tb.loop.step([[0.0]], 0.0, [[1.0]], [1], 0.1), "w has shape (1, 1)"),
+        (lambda: tb.loop.step(["0"], 0.0, [[1.0]], [1], 0.1), "w must hold numbers"),
+        (lambda: tb.loop.step([0.0], "0", [[1.0]], [1], 0.1), "b must hold numbers"),
+        (lambda: tb.loop.step([1e308], 0.0, [[1e308]], [1], 0.1), "the step leaves the numbers"),
+        (lambda: tb.loop.step([0.0], 0.0, [[1.0]], [1], "0.1"), "alpha is '0.1'"),
+        (lambda: tb.vectorized.step([[0.0]], [0.0, 1.0], [[1.0]], [[1]], 0.1), "b has shape (2,)"),
+        (lambda: tb.vectorized.propagate(None, 0.0, [[1.0]], [[1]]), "w must hold numbers"),
+        (lambda: tb.vectorized.descend(5, [[1]], 0.1, 3), "X has shape ()"),
+        (lambda: tb.vectorized.descend([[1.0]], [[1]], 0.1, 3, watch=5), "watch is 5, but must be a function"),
+        (lambda: tb.vectorized.step([[1e308]], 0.0, [[1e308]], [[1]], 0.1), "z[0, 0] is inf"),
+        (lambda: tb.minibatch.gradient([[1.0]], [1], [0.0], [0.0, 1.0]), "b has shape (2,)"),
+        (lambda: mini(schedule=["constant"]), "schedule ['constant'] is not known"),
+        (lambda: mini(schedule="slow"), "schedule 'slow' is not known"),
+        (lambda: mini(seed=-1), "seed is -1"),
+        (lambda: mini(seed="a"), "seed is 'a'"),
+        (lambda: mini(epochs=[1, 2]), "epochs is [1, 2]"),
+        (lambda: sgd(epsilon="a"), "epsilon is 'a'"),
+        (lambda: sgd(epsilon=NAN), "epsilon is nan"),
+        (lambda: sgd(epsilon=-1), "epsilon is -1"),
+        (lambda: sgd(holdout=5), "holdout must be a pair"),
+        (lambda: sgd(holdout=([[1.0]],)), "holdout must be a pair"),
+        (lambda: sgd(gradient="abc"), "gradient is 'abc', but must be a function"),
+        (lambda: sgd(gradient=lambda x, y, t: "abc"), "the gradient at the start, sample 0 must hold numbers"),
+        (lambda: sgd(start=[1.0, 2.0]), "θ holds 2 numbers, but 2 weights and b are 3"),
+        (lambda: sgd(start=[1.0, 2.0], size=3), "start has shape (2,)"),
+        (lambda: sgd(seed=-1), "seed is -1"),
+        (lambda: stochastic_gradient_descent(5, tb.logistic, [[1.0]], [1]), "L is 5, but must be a function"),
+        (lambda: stochastic_gradient_descent(tb.cross_entropy, None, [[1.0]], [1]), "f is None, but must be"),
+        (lambda: stochastic_gradient_descent(tb.cross_entropy, lambda x, t: t, [[1.0]], [1]), "f(x; θ) is array"),
+        (lambda: stochastic_gradient_descent(lambda p, y: None, tb.logistic, [[1.0]], [1]), "L(ŷ, y) is None"),
+        (lambda: stochastic_gradient_descent(
+            tb.cross_entropy, tb.logistic, [[1.0]], [2], gradient=tb.logistic_gradient), "y is 2, but a label"),
+        (lambda: tb.worked_example(eta=1e308), "θ¹ is inf"),
+        (lambda: tb.study_rates([[1.0]], [1], tol=0), "tol is 0"),
+        (lambda: tb.study_rates([[1.0]], [1], tol=-1), "tol is -1"),
+        (lambda: tb.study_rates([[1.0]], [1], tol=NAN), "tol is nan"),
+        (lambda: tb.study_rates([[1.0]], [1], 0.1), "rates is 0.1, but must be a list"),
+        (lambda: tb.study_rates([[1.0]], [1], []), "rates is empty"),
+        (lambda: tb.study_rates([[1.0]], [1], l2="a"), "l2 is 'a'"),
+        (lambda: tb.study_rates([[1.0]], [1], l2=None), "l2 is None"),
+        (lambda: tb.study_rates([[1.0]], [1], schedules="constant"), "schedules is 'constant', but must be a list"),
+        (lambda: tb.study_rates([[1.0]], [1], schedules=["slow"]), "schedule 'slow' is not known"),
+        (lambda: tb.study_rates([[1e200]], [1]), "X is too large"),
+        (lambda: tb.smoothness([[1.0]], l2=-5), "l2 is -5"),
+        (lambda: tb.search([[1.0]], [1], ([[1.0]], [1]), etas=0.1), "etas is 0.1, but must be a list"),
+        (lambda: tb.search([[1.0]], [1], ([[1.0]], [1]), etas=(0.1, -1)), "eta is -1"),
+        (lambda: tb.search([[1.0]], [1], ([[1.0]], [1]), schedules="constant"), "schedules is 'constant', but"),
+        (lambda: tb.search([[1.0]], [1], None), "holdout must be a pair"),
+        (lambda: tb.search([[1.0]], [1], ([[1.0]], [2])), "held-out y[0] is 2"),
+        (lambda: tb.time_passes(5), "sizes is 5, but must be a list"),
+        (lambda: tb.time_passes([5]), "a size must be a pair"),
+        (lambda: tb.two_clouds(-1), "m is -1"),
+        (lambda: tb.derive(seed=-1), "seed is -1"),
+        (lambda: sentiment.train(["a"], [1], LEXICON, steps=0), "steps is 0"),
+        (lambda: sentiment.train("good", [1, 0, 1, 0], LEXICON), "texts must be a list of strings"),
+        (lambda: sentiment.features([None], LEXICON), "texts[0] is None, but must be a string"),
+        (lambda: sentiment.features(5, LEXICON), "texts must be a list of strings"),
+        (lambda: sentiment.compare((["a", "b"], [1, 0]), (["a"], [1]), LEXICON), "no vocabulary"),
+        (lambda: sentiment.train(["good", "bad"], [1, 0], LEXICON).accuracy([], []), "no texts"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(call: Callable[[], object], words: str) -> None:
@@ -443,8 +694,6 @@ def test_bad_input_gets_a_sentence(call: Callable[[], object], words: str) -> No
 
 # --- 12 the sentiment example -----------------------------------------------------------------------------------------
 
-LEXICON = sentiment.Lexicon(frozenset({"good", "great"}), frozenset({"bad", "awful"}))
-
 
 def test_the_six_features_are_the_book_s() -> None:
     """SLP figure 5.2: counts of positive and negative words, "no", pronouns, "!", and the log of the length."""
@@ -453,14 +702,26 @@ def test_the_six_features_are_the_book_s() -> None:
     assert sentiment.features([""], LEXICON).tolist() == [[0] * 6]
 
 
-def test_the_words_moves_add_up_to_the_weights() -> None:
-    texts = ["good good", "great!", "bad, no", "awful for me", "so good for you", "bad"]
-    trained = sentiment.train(texts, [1, 1, 0, 0, 1, 0], LEXICON, steps=50)
-    for name, weight in zip(sentiment.FEATURES[:5], trained.w, strict=False):
+REVIEWS = ["good good", "great!", "bad, no", "awful for me", "so good for you", "bad"]
+
+
+def test_the_words_moves_add_up_to_the_first_step_of_the_weights() -> None:
+    trained = sentiment.train(REVIEWS, [1, 1, 0, 0, 1, 0], LEXICON, steps=50)
+    first = sentiment.train(REVIEWS, [1, 1, 0, 0, 1, 0], LEXICON, steps=1)
+    for name, weight in zip(sentiment.FEATURES[:5], first.w, strict=False):
         assert sum(trained.moved[name].values()) == pytest.approx(weight, abs=1e-12)
     assert trained.moved["positive words"]["good"] > 0 > trained.moved["negative words"]["awful"]
     assert trained.accuracy(["great good", "awful bad"], [1, 0]) == 1.0
     assert "moved by good" in str(trained)
+
+
+def test_which_words_moved_a_weight_does_not_depend_on_the_number_of_steps() -> None:
+    once, twice = (sentiment.train(REVIEWS, [1, 1, 0, 0, 1, 1], LEXICON, steps=steps) for steps in (500, 1000))
+    assert once.moved == twice.moved
+    assert once.moved["negative words"] == {
+        "bad": 0.0,
+        "awful": pytest.approx(once.moved["positive words"]["good"] / -3),
+    }
 
 
 def test_the_real_reviews_are_told_apart_by_lexicon_counts_alone(shared_data: Path) -> None:
@@ -474,9 +735,15 @@ def test_the_real_reviews_are_told_apart_by_lexicon_counts_alone(shared_data: Pa
         ([texts[i] for i in part], [labels[i] for i in part]) for part in (order[:2000], order[2000:])
     )
     compared = sentiment.compare(training, held_out, lexicon)
-    assert compared.lexicon > 0.65
+    assert compared.lexicon > 0.65 and compared.counts > 0.65
     assert "plain word counts are" in str(compared) and f"{compared.words:.3f}" in str(compared)
-    trained = sentiment.train(*training, lexicon)
+    assert [round(share, 3) for share in (compared.lexicon, compared.counts, compared.words)] == [0.809, 0.805, 0.812]
+    assert compared.texts == 999 and compared.error == pytest.approx(0.012, abs=0.0005)  # as the page says
+    trained, longer = (sentiment.train(*training, lexicon, steps=steps) for steps in (2000, 4000))
+    assert trained.moved == longer.moved
+    assert np.allclose(trained.w[:2], longer.w[:2], rtol=0, atol=0.001)
+    leading = max(trained.moved["positive words"].items(), key=lambda item: abs(item[1]))
+    assert leading[0] == "great" and leading[1] > 0
     assert trained.w[0] > 0 > trained.w[1]  # praise counts for, blame against
 
 
@@ -518,6 +785,10 @@ def test_a_lexicon_that_is_missing_or_empty_is_named(tmp_path: Path) -> None:
         ("derive --points 5", ["SLP 4.61", "proved", "random points"]),
         ("rates --steps 200", ["largest safe rate", "too small", "good", "too large"]),
         ("rates --rate 0.5 --l2 0.1", ["η = 0.5 "]),
+        ("rates --l2 5 --steps 200", ["too large  J left the numbers at step"]),
+        ("rates --rate 1e308 --rate 1", ["J left the numbers at step 1", "η = 1 "]),
+        ("rates --rate 32 --schedule constant --schedule 1/k", ["η = 32 1/k     good", "η = 32         too large"]),
+        ("worked-example --eta 0.00001", ["= 1.5e-05"]),
     ],
 )
 def test_the_commands_print_the_chapters(arguments: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -539,6 +810,9 @@ def test_the_figures_command_names_every_file(tmp_path: Path, capsys: pytest.Cap
         ("rates --rate -1", 2, "rate is -1.0"),
         ("worked-example --steps 0", 2, "steps is 0"),
         ("worked-example --eta nan", 2, "eta is nan"),
+        ("worked-example --eta 1e308", 2, "take a smaller eta"),
+        ("rates --l2 nan", 2, "l2 is nan"),
+        ("rates --schedule slow", 2, "slow"),
         ("loops --size 0 5", 2, "n is 0"),
         ("derive --points -3", 2, "points is -3"),
         ("figures --format gif", 2, "gif"),

@@ -53,6 +53,6 @@ def schedule(name: str) -> Schedule:
 
     Raises UsageError for a name that is not in `SCHEDULES`.
     """
-    if name not in SCHEDULES:
-        raise UsageError(f"--schedule {name!r} is not known; choose one of {', '.join(SCHEDULES)}.")
+    if not isinstance(name, str) or name not in SCHEDULES:
+        raise UsageError(f"schedule {name!r} is not known; choose one of {', '.join(SCHEDULES)}.")
     return SCHEDULES[name]

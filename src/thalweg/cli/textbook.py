@@ -2,6 +2,8 @@
 
 import click
 
+from thalweg.names import SCHEDULE_NAMES
+
 
 @click.group("textbook", short_help="The textbook chapters' examples, printed and drawn.")
 def command() -> None:
@@ -34,7 +36,7 @@ def loops(sizes: tuple[tuple[int, int], ...]) -> None:
     click.echo(
         "\nEach pass multiplies and adds 2·n·m times. The loop asks Python for every one of them; the vectorised form\n"
         "asks once for all, so that compiled code runs through memory; the blocked kernel does that in pieces which\n"
-        "stay in the cache between forward and backward, on all threads."
+        "stay in the cache between forward and backward, on all threads. Checks of the input are not timed."
     )
 
 
@@ -53,8 +55,12 @@ def derivation(points: int) -> None:
 @command.command("rates")
 @click.option("--rate", "rates", type=float, multiple=True, help="A rate to study; repeatable.  [default: 0.001/L...]")
 @click.option("--steps", type=int, default=1000, show_default=True, help="Steps to give each rate.")
-@click.option("--l2", type=float, default=0.0, help="Strength of l2/2·‖w‖².  [default: 0]")
-def study(rates: tuple[float, ...], steps: int, l2: float) -> None:
+@click.option("--l2", type=float, default=0.0, help="Strength of l2/2·‖w‖², without the bias.  [default: 0]")
+@click.option(
+    "--schedule", "schedules", type=click.Choice(SCHEDULE_NAMES), multiple=True,
+    help="How each rate falls over the steps; repeatable.  [default: constant]",
+)  # fmt: skip
+def study(rates: tuple[float, ...], steps: int, l2: float, schedules: tuple[str, ...]) -> None:
     """Learning rates on two overlapping clouds of samples: too small, good, too large, and the largest safe one."""
     import numpy as np
 
@@ -63,7 +69,8 @@ def study(rates: tuple[float, ...], steps: int, l2: float) -> None:
 
     X, y = two_clouds()
     with_ones = np.hstack([X, np.ones((len(X), 1))])
-    click.echo(str(study_rates(with_ones, y, rates or None, l2=l2, steps=steps)))
+    names = schedules or ("constant",)
+    click.echo(str(study_rates(with_ones, y, rates or None, l2=l2, steps=steps, schedules=names)))
 
 
 @command.command("figures")

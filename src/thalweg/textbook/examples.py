@@ -2,10 +2,15 @@
 
 import numpy as np
 
+from thalweg.textbook import checks
+
 
 def two_clouds(m: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """X (m, 2) and y (m,): two Gaussian clouds that overlap, as many points in each."""
-    rng = np.random.default_rng(seed)
+    """X (m, 2) and y (m,): two Gaussian clouds that overlap, as many points in each.
+
+    Raises UsageError unless m is at least 1.
+    """
+    m, rng = checks.count("m", m), np.random.default_rng(checks.count("seed", seed, least=0))
     y = np.arange(m) % 2
     return rng.standard_normal((m, 2)) + np.outer(y, [2.0, 1.0]), y.astype(float)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any
 
 from thalweg.errors import DataError
 from thalweg.formulas import log_loss, sigmoid
@@ -28,11 +30,20 @@ def step(w: Numbers, b: float, X: Sequence[Numbers], Y: Numbers, alpha: float) -
     X, Y   m samples of n features each, and their m labels in [0, 1]
     alpha  learning rate, above 0
 
-    Raises DataError for lengths that do not fit, labels outside [0, 1], NaN, or no samples. Source: Ng, gradient
-    descent on m examples; the chapter writes n = 2.
+    Raises DataError for lengths that do not fit, labels outside [0, 1], NaN, no samples, or a step beyond float64.
+    Source: Ng, gradient descent on m examples; the chapter writes n = 2.
     """
-    _check(w, b, X, Y)
     alpha = checks.rate("alpha", alpha)
+    w, b, X, Y = _checked(w, b, X, Y)
+    J, dw, db = accumulate(w, b, X, Y)
+    after = Step(J, dw, db, [w[j] - alpha * dw[j] for j in range(len(w))], b - alpha * db)
+    if not all(map(isfinite, (J, *after.w, after.b))):
+        raise DataError(f"the step leaves the numbers, with J = {J}: w, X or alpha is too large for float64.")
+    return after
+
+
+def accumulate(w: Numbers, b: float, X: Sequence[Numbers], Y: Numbers) -> tuple[float, list[float], float]:
+    """J, dw and db: zero at first, each sample adds its share, and all are divided by m; for input that was checked."""
     m, n = len(X), len(w)
     J, dw, db = 0.0, [0.0] * n, 0.0
     for i in range(m):
@@ -49,18 +60,12 @@ def step(w: Numbers, b: float, X: Sequence[Numbers], Y: Numbers, alpha: float) -
     for j in range(n):
         dw[j] /= m
     db /= m
-    return Step(J, dw, db, [w[j] - alpha * dw[j] for j in range(n)], b - alpha * db)
+    return J, dw, db
 
 
-def _check(w: Numbers, b: float, X: Sequence[Numbers], Y: Numbers) -> None:
-    if len(X) == 0:
-        raise DataError("X holds no samples: the gradient is a mean over at least one.")
-    if len(X) != len(Y):
-        raise DataError(f"X holds {len(X)} samples, but Y holds {len(Y)} labels.")
-    for i, x in enumerate(X):
-        if len(x) != len(w):
-            raise DataError(f"X[{i}] has {len(x)} features, but w has {len(w)} weights.")
-    checks.numbers("w", w)
-    checks.numbers("b", b)
-    checks.numbers("X", X)
-    checks.labels("Y", checks.numbers("Y", Y))
+def _checked(w: Any, b: Any, X: Any, Y: Any) -> tuple[list[float], float, list[list[float]], list[float]]:
+    samples, labels = checks.samples(("X", "Y"), X, Y)
+    checks.labels("Y", labels)
+    weights = checks.numbers("w", w)
+    checks.shape("w", weights, (samples.shape[1],), "one weight for each feature of X")
+    return weights.tolist(), checks.number("b", b), samples.tolist(), labels.tolist()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import UsageError
+from thalweg.errors import DataError, UsageError
 from thalweg.schedules import schedule as named_schedule
 from thalweg.textbook import checks
 from thalweg.textbook.definitions import cross_entropy_of_margin, sigmoid
@@ -28,12 +28,16 @@ class Gradient:
 
 @dataclass
 class Trace:
-    """Where a descent was: one entry before the first update and one after each; times in seconds."""
+    """Where a descent was: one entry before the first update and one after each; times in seconds.
+
+    stopped  None; or, where the next update would leave the numbers, a sentence that says where
+    """
 
     theta: list[np.ndarray] = field(default_factory=list)
     epoch: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
+    stopped: str | None = None
 
     @property
     def points(self) -> np.ndarray:
@@ -99,19 +103,21 @@ def descend(
     start      θ⁰ (f + 1,), b last; zeros unless given
     watch      called with θ after each epoch
 
-    Raises DataError for shapes, labels and NaN, UsageError for η ≤ 0 or a batch that does not fit. Source: SLP 5.6.4.
+    A run that leaves the numbers stops there and keeps its trace. Raises DataError for shapes, labels and NaN,
+    UsageError for η ≤ 0 or a batch that does not fit. Source: SLP 5.6.4.
     """
-    X = checks.numbers("X", X)
-    checks.shape("X", X, ("m", "f"), "samples are rows and features are columns")
+    X, y = checks.samples(("X", "y"), X, y)
     N, f = X.shape
     theta = np.zeros(f + 1) if start is None else checks.numbers("start", start).copy()
     checks.shape("start", theta, (f + 1,), f"{f} weights and the bias behind them")
-    X, y, _, _ = _checked(X, y, theta[:-1], 0.0)
+    checks.labels("y", y)
     eta, epochs = checks.rate("eta", eta), checks.count("epochs", epochs)
     batch_size = checks.count("batch_size", batch_size)
     if batch_size > N:
         raise UsageError(f"batch_size is {batch_size}, but there are {N} samples; {N} makes it batch descent.")
-    factor, rng = named_schedule(schedule), np.random.default_rng(seed)
+    if watch is not None:
+        checks.function("watch", watch)
+    factor, rng = named_schedule(schedule), np.random.default_rng(checks.count("seed", seed, least=0))
     per_epoch = -(-N // batch_size)
     began, k = perf_counter(), 0
     trace = Trace([theta.copy()], [0.0], [0.0])
@@ -120,8 +126,11 @@ def descend(
         for part, first in enumerate(range(0, N, batch_size), start=1):
             rows = order[first : first + batch_size]
             rate = eta * factor(k, epochs * per_epoch)
-            error = sigmoid(X[rows] @ theta[:-1] + theta[-1]) - y[rows]
-            theta = theta - rate * np.append(error @ X[rows], error.sum()) / len(rows)
+            try:
+                theta = _updated(theta, rate, X[rows], y[rows])
+            except DataError as error:
+                trace.stopped = f"Stopped at update {k} (epoch {epoch}), which leaves the numbers: {error}"
+                return trace
             k += 1
             trace.theta.append(theta)
             trace.epoch.append(epoch + part / per_epoch)
@@ -132,11 +141,15 @@ def descend(
     return trace
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is too large is named when z and θ are checked
+def _updated(theta: np.ndarray, rate: float, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    error = sigmoid(X @ theta[:-1] + theta[-1]) - y
+    return checks.numbers("θ", theta - rate * (np.append(error @ X, error.sum()) / len(X)))
+
+
 def _checked(X: Any, y: Any, w: Any, b: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    X, y, w = checks.numbers("X", X), checks.numbers("y", y), checks.numbers("w", w)
-    checks.shape("X", X, ("m", "f"), "samples are rows and features are columns")
-    m, f = X.shape
-    checks.shape("y", y, (m,), f"one label for each of the {m} rows of X")
+    X, y = checks.samples(("X", "y"), X, y)
+    w, f = checks.numbers("w", w), X.shape[1]
     checks.shape("w", w, (f,), f"one weight for each of the {f} columns of X")
     checks.labels("y", y)
-    return X, y, w, float(checks.numbers("b", b))
+    return X, y, w, checks.number("b", b)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import DataError, UsageError
+from thalweg.schedules import schedule as named_schedule
 from thalweg.textbook import checks, minibatch
+from thalweg.textbook.definitions import cross_entropy_of_margin
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Trial:
     def __str__(self) -> str:
         return (
             f"η = {self.eta:<8.4g} batch {self.batch_size:<6d} {self.schedule:<9s} "
-            f"training {self.training:.5f}  held out {self.holdout:.5f}"
+            f"training {self.training:#.5g}  held out {self.holdout:#.5g}"
         )
 
 
@@ -46,6 +47,8 @@ class Search:
 
     def __str__(self) -> str:
         best = self.chosen
+        if not np.isfinite(best.holdout):
+            return "\n".join(["  " + str(trial) for trial in self.trials] + ["every combination left the numbers."])
         lines = [("* " if trial is best else "  ") + str(trial) for trial in self.trials]
         return "\n".join(
             [
@@ -74,28 +77,27 @@ def search(
     holdout    (X, y) of the held-out rows
     epochs     the same for all, so that each sees every row equally often
 
-    A combination whose losses are not numbers is kept, with an infinite held-out loss. Raises DataError for shapes and
-    labels, UsageError for η ≤ 0 or an empty list. Source: SLP 5.6.2 on hyperparameters.
+    A combination that leaves the numbers is kept, with infinite losses. Raises DataError for shapes and labels,
+    UsageError for η ≤ 0 or an empty list. Source: SLP 5.6.2 on hyperparameters.
     """
-    X, y = checks.numbers("X", X), checks.numbers("y", y)
-    held_X, held_y = checks.numbers("held-out X", holdout[0]), checks.numbers("held-out y", holdout[1])
-    checks.shape("X", X, ("m", "f"), "samples are rows and features are columns")
-    checks.shape("held-out X", held_X, ("m", X.shape[1]), "the features of X")
-    if not (len(etas) and len(batch_sizes) and len(schedules)):
-        raise UsageError("etas, batch_sizes and schedules must each name at least one choice.")
-    sizes = list(dict.fromkeys(min(checks.count("batch size", size), len(X)) for size in batch_sizes))
+    X, y = checks.samples(("X", "y"), X, y)
+    held_X, held_y = checks.held_out(holdout, X.shape[1])
+    checks.labels("held-out y", held_y)
+    rates = [checks.rate("eta", eta) for eta in checks.choices("etas", etas)]
+    sizes = [min(checks.count("batch size", size), len(X)) for size in checks.choices("batch_sizes", batch_sizes)]
+    names = checks.choices("schedules", schedules)
+    for name in names:
+        named_schedule(name)
     trials = []
-    for eta, size, schedule in product(etas, sizes, schedules):
+    for eta, size, schedule in product(rates, dict.fromkeys(sizes), names):
         run = minibatch.descend(X, y, batch_size=size, eta=eta, epochs=epochs, schedule=schedule, seed=seed)
         theta = run.theta[-1]
-        try:
-            losses = (
-                minibatch.batch_cost(X, y, theta[:-1], theta[-1]),
-                minibatch.batch_cost(held_X, held_y, theta[:-1], theta[-1]),
-            )
-        except DataError:
-            if np.isfinite(theta).all():
-                raise
-            losses = (np.inf, np.inf)
+        losses = (np.inf, np.inf) if run.stopped else (_loss(X, y, theta), _loss(held_X, held_y, theta))
         trials.append(Trial(eta, size, schedule, theta, *losses))
     return Search(tuple(trials))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _loss(X: np.ndarray, y: np.ndarray, theta: np.ndarray) -> float:
+    z = X @ theta[:-1] + theta[-1]
+    return float(np.mean(cross_entropy_of_margin(z, y))) if np.isfinite(z).all() else np.inf

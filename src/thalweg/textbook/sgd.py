@@ -1,7 +1,7 @@
 """Stochastic gradient descent exactly as in SLP figure 5.6: any loss L(ŷ, y), any model f(x; θ), one sample a step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +33,7 @@ class Run:
 
     theta          (d,) the θ returned: the last, or the best on the held-out set
     ended          why it ended, a sentence
-    thetas         θ after each epoch, θ⁰ first
+    thetas         θ after each epoch, θ⁰ first; after the last update where a rate ended the run within an epoch
     gradient_norm  ‖∇Cost‖₂ over all training samples at each of them
     holdout        mean held-out loss at each of them; empty without a held-out set
     reports        one for each update, where asked for
@@ -48,12 +48,22 @@ class Run:
 
 
 def logistic(x: np.ndarray, theta: np.ndarray) -> float:
-    """f(x; θ) = σ(w·x + b), θ = (w, b)."""
+    """f(x; θ) = σ(w·x + b), θ = (w, b).
+
+    Raises DataError unless θ holds a weight for each feature, and b.
+    """
+    if len(theta) != len(x) + 1:
+        raise DataError(f"θ holds {len(theta)} numbers, but {len(x)} weights and b are {len(x) + 1}.")
     return sigmoid(float(x @ theta[:-1] + theta[-1]))
 
 
 def logistic_gradient(x: np.ndarray, y: float, theta: np.ndarray) -> np.ndarray:
-    """∇_θ of the cross-entropy of `logistic`: (ŷ - y)x, and ŷ - y for b (SLP 5.30)."""
+    """∇_θ of the cross-entropy of `logistic`: (ŷ - y)x, and ŷ - y for b (SLP 5.30).
+
+    Raises DataError as `logistic` does, and for a label outside [0, 1].
+    """
+    if not 0.0 <= y <= 1.0:
+        raise DataError(f"y is {y:g}, but a label must be 0 or 1, or a soft label between them.")
     return (logistic(x, theta) - y) * np.append(x, 1.0)
 
 
@@ -85,78 +95,91 @@ def stochastic_gradient_descent(
     holdout    (x, y) whose mean loss is taken after each epoch; when it rises the θ before is returned
     report     keep step 1 of the figure, ŷ and its loss before each update
 
-    The run ends, with its trace kept, where L, f or the gradient is not a number. Raises DataError for shapes that do
-    not fit and NaN in the samples, UsageError for η ≤ 0 or fewer than one epoch. Source: SLP figure 5.6.
+    The run ends, with its trace kept, where L, f or the gradient is not a number, or where η_k is no rate on the way.
+    Raises DataError for shapes that do not fit and NaN in the samples, UsageError for η ≤ 0 at the start, fewer than
+    one epoch, or other options that cannot be. Source: SLP figure 5.6.
     """
-    x, y = _samples(x, y, "x", "y")
-    held = None if holdout is None else _samples(*holdout, "held-out x", "held-out y")
-    if held is not None and held[0].shape[1] != x.shape[1]:
-        raise DataError(f"held-out x has {held[0].shape[1]} features, but x has {x.shape[1]}.")
-    epochs, rng = checks.count("epochs", epochs), np.random.default_rng(seed)
-    theta = _start(start, x.shape[1] + 1 if size is None else checks.count("size", size), rng)
-    gradient_of = gradient if gradient is not None else _by_differences(L, f)
+    x, y = checks.samples(("x", "y"), x, y)
+    held = None if holdout is None else checks.held_out(holdout, x.shape[1])
+    epochs, epsilon = checks.count("epochs", epochs), checks.amount("epsilon", epsilon)
+    rng = np.random.default_rng(checks.count("seed", seed, least=0))
+    theta = _start(start, x.shape[1] + 1, size, rng)
+    L, f = checks.function("L", L), checks.function("f", f)
+    gradient_of = _by_differences(L, f) if gradient is None else checks.function("gradient", gradient)
     rate = eta if callable(eta) else _constant(checks.rate("eta", eta))
-    descent = _Descent(L, f, gradient_of, x, y, held, report)
-    return descent.go(theta, rate, epochs, epsilon, rng)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large ends the run in words
+        return _Descent(L, f, gradient_of, rate, x, y, held, report).go(theta, epochs, epsilon, rng)
 
 
 class _NotANumberError(Exception):
     """A function of the user gave NaN or infinity; the message says which, and where."""
 
 
+@dataclass
 class _Descent:
-    """The functions, the samples and the trace of one run."""
+    """The functions, the samples and the trace of one run; k counts its updates."""
 
-    def __init__(
-        self,
-        L: Loss,
-        f: Model,
-        gradient: Gradient,
-        x: np.ndarray,
-        y: np.ndarray,
-        held: tuple[np.ndarray, np.ndarray] | None,
-        report: bool,
-    ) -> None:
-        self.L, self.f, self.gradient_of, self.x, self.y, self.held, self.report = L, f, gradient, x, y, held, report
-        self.thetas: list[np.ndarray] = []
-        self.norms: list[float] = []
-        self.losses: list[float] = []
-        self.reports: list[Report] = []
+    L: Loss
+    f: Model
+    gradient_of: Gradient
+    rate: Callable[[int], float]
+    x: np.ndarray
+    y: np.ndarray
+    held: tuple[np.ndarray, np.ndarray] | None
+    report: bool
+    k: int = 0
+    thetas: list[np.ndarray] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
 
-    def go(
-        self, theta: np.ndarray, rate: Callable[[int], float], epochs: int, epsilon: float, rng: np.random.Generator
-    ) -> Run:
-        ended, k = f"All {epochs} epochs are spent.", 0
+    def go(self, theta: np.ndarray, epochs: int, epsilon: float, rng: np.random.Generator) -> Run:
         try:
             self.look(theta)
+            ended = self.arrived(epsilon)
             for epoch in range(epochs):
-                if self.norms[-1] < epsilon:
-                    ended = f"Converged: the gradient norm {self.norms[-1]:.3g} is below {epsilon:g}."
+                if ended:
                     break
-                for i in rng.permutation(len(self.x)):
-                    where = f"at update {k} (epoch {epoch}, sample {i})"
-                    if self.report:  # step 1
-                        y_hat = self.estimate(self.x[i], theta, where)
-                        loss = self.number(self.L(y_hat, self.y[i]), f"L(ŷ, y) {where}")
-                        self.reports.append(Report(k, epoch, int(i), y_hat, loss))
-                    g = self.gradient(i, theta, where)  # step 2
-                    theta = theta - checks.rate(f"η_{k}", rate(k)) * g  # step 3
-                    k += 1
+                theta, ended = self.epoch(theta, epoch, rng.permutation(len(self.x)))
                 self.look(theta)
-                if len(self.losses) > 1 and self.losses[-1] > self.losses[-2]:
-                    ended = (
-                        f"Stopped early: the held-out loss rose from {self.losses[-2]:.6g} to {self.losses[-1]:.6g} in "
-                        f"epoch {epoch}; the θ before it is returned."
-                    )
+                if not ended and (ended := self.rose(epoch)):
                     theta = self.thetas[-2]
-                    break
-            else:
-                if self.norms[-1] < epsilon:
-                    ended = f"Converged: the gradient norm {self.norms[-1]:.3g} is below {epsilon:g}."
+                ended = ended or self.arrived(epsilon)
+            ended = ended or f"All {epochs} epochs are spent."
         except _NotANumberError as error:
             ended = f"Stopped: {error}; a smaller rate or other samples may help. The trace up to there is kept."
             theta = self.thetas[-1] if self.thetas else theta
         return Run(theta, ended, self.thetas, self.norms, self.losses, self.reports)
+
+    def epoch(self, theta: np.ndarray, epoch: int, order: np.ndarray) -> tuple[np.ndarray, str]:
+        """θ after the samples in that order, and why it ended among them, if it did."""
+        for i in order:
+            where = f"at update {self.k} (epoch {epoch}, sample {i})"
+            try:
+                eta = checks.rate(f"η_{self.k}", self.rate(self.k))
+            except UsageError as error:
+                if self.k == 0:
+                    raise
+                return theta, f"Stopped {where}: {error} The θ it reached is returned."
+            if self.report:  # step 1
+                y_hat = self.estimate(self.x[i], theta, where)
+                loss = self.number(self.L(y_hat, self.y[i]), f"L(ŷ, y) {where}")
+                self.reports.append(Report(self.k, epoch, int(i), y_hat, loss))
+            theta = theta - eta * self.gradient(i, theta, where)  # steps 2 and 3
+            self.k += 1
+        return theta, ""
+
+    def arrived(self, epsilon: float) -> str:
+        norm = self.norms[-1]
+        return f"Converged: the gradient norm {norm:.3g} is below {epsilon:g}." if norm < epsilon else ""
+
+    def rose(self, epoch: int) -> str:
+        if len(self.losses) < 2 or self.losses[-1] <= self.losses[-2]:
+            return ""
+        return (
+            f"Stopped early: the held-out loss rose from {self.losses[-2]:.6g} to {self.losses[-1]:.6g} in "
+            f"epoch {epoch}; the θ before it is returned."
+        )
 
     def look(self, theta: np.ndarray) -> None:
         """Add θ to the trace, with the norm of the mean gradient and the held-out loss there."""
@@ -175,7 +198,11 @@ class _Descent:
         return self.number(self.f(x, theta), f"f(x; θ) {where}")
 
     def gradient(self, i: int, theta: np.ndarray, where: str) -> np.ndarray:
-        g = np.asarray(self.gradient_of(self.x[i], self.y[i], theta), dtype=np.float64)
+        given = self.gradient_of(self.x[i], self.y[i], theta)
+        try:
+            g = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"the gradient {where} must hold numbers; it is {given!r:.80}.") from None
         if g.shape != theta.shape:
             raise DataError(f"the gradient has shape {g.shape}, but θ has shape {theta.shape}.")
         if not np.isfinite(g).all():
@@ -184,31 +211,36 @@ class _Descent:
 
     @staticmethod
     def number(value: Any, what: str) -> float:
-        number = float(value)
+        number = _one_number(value, what)
         if not np.isfinite(number):
             raise _NotANumberError(f"{what} is {number}")
         return number
 
 
-def _samples(x: Any, y: Any, x_name: str, y_name: str) -> tuple[np.ndarray, np.ndarray]:
-    x, y = checks.numbers(x_name, x), checks.numbers(y_name, y)
-    checks.shape(x_name, x, ("m", "n"), "m samples of n features")
-    checks.shape(y_name, y, (len(x),), f"one label for each of the {len(x)} samples")
-    return x, y
+def _one_number(value: Any, what: str) -> float:
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise DataError(f"{what} is {value!r:.80}, but must be one number.")
+    return float(array.reshape(()))
 
 
-def _start(start: Any, size: int, rng: np.random.Generator) -> np.ndarray:
+def _start(start: Any, usual: int, size: int | None, rng: np.random.Generator) -> np.ndarray:
+    d = usual if size is None else checks.count("size", size)
     if isinstance(start, str):
         if start not in ("zeros", "random"):
             raise UsageError(f'start is {start!r}, but must be "zeros", "random" or the parameters themselves.')
-        return np.zeros(size) if start == "zeros" else 0.01 * rng.standard_normal(size)
+        return np.zeros(d) if start == "zeros" else 0.01 * rng.standard_normal(d)
     theta = checks.numbers("start", start)
-    checks.shape("start", theta, ("d",), "one number for each parameter")
+    checks.shape("start", theta, ("d" if size is None else d,), "one number for each parameter")
     return theta.copy()
 
 
 def _by_differences(L: Loss, f: Model) -> Gradient:
-    return lambda x, y, theta: central(lambda t: L(f(x, t), y), theta)
+    def loss(x: np.ndarray, y: float, theta: np.ndarray) -> float:
+        y_hat = _one_number(f(x, theta), "f(x; θ)")
+        return _one_number(L(y_hat, y), "L(ŷ, y)") if np.isfinite(y_hat) else np.nan
+
+    return lambda x, y, theta: central(lambda t: loss(x, y, t), theta)
 
 
 def _constant(eta: float) -> Callable[[int], float]:
