@@ -1,6 +1,7 @@
 """`thalweg.descend`: gradient descent on any function, from one start or from many, and which valleys it finds."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,24 +10,17 @@ import numpy as np
 
 from thalweg.descent.differences import Function
 from thalweg.descent.gradients import gradient_of
-from thalweg.descent.walk import Ending, Path, Stride, walk
-from thalweg.errors import DataError, UsageError
-from thalweg.schedules import schedule as named_schedule
-
-_SAME = 1e-3  # ends closer than this, relative to 1 + ‖x‖, are one valley
+from thalweg.descent.measured import Measured, number
+from thalweg.descent.path import Ending, Path
+from thalweg.descent.starts import starts_of, whole
+from thalweg.descent.valleys import Valley, valleys_of
+from thalweg.descent.walk import Stride, walk
+from thalweg.errors import UsageError
+from thalweg.schedules import SCHEDULES
 
 
 class DifferentValleysWarning(UserWarning):
     """Different starts ended in different valleys: the lowest one found need not be the lowest there is."""
-
-
-@dataclass(frozen=True)
-class Valley:
-    """A bottom that at least one path reached: its lowest point x (d,), the value there, and which paths did."""
-
-    x: np.ndarray
-    value: float
-    paths: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Descent:
     @property
     def best(self) -> Path:
         """The path with the lowest point."""
-        return min(self.paths, key=lambda path: path.value)
+        return min(self.paths, key=lambda path: path.value if np.isfinite(path.value) else np.inf)
 
     @property
     def x(self) -> np.ndarray:
@@ -63,11 +57,15 @@ class Descent:
         if len(self.paths) == 1:
             return self.best.sentence
         arrived = sum(len(valley.paths) for valley in self.valleys)
-        bottoms = "the same bottom" if len(self.valleys) == 1 else f"{len(self.valleys)} different valleys"
-        return (
-            f"{arrived} of {len(self.paths)} starts reached {bottoms if self.valleys else 'a bottom'}; "
-            f"the lowest value found is {self.value:.8g}."
+        bottoms = f"{len(self.valleys)} different valleys"
+        if len(self.valleys) < 2:
+            bottoms = "the same bottom" if arrived > 1 else "a bottom"
+        lost = Counter(path.ending.briefly for path in self.paths if not path.ending.arrived)
+        others = "".join(f", {count} {why}" for why, count in lost.items())
+        lowest = (
+            f"the lowest value found is {self.value:.8g}" if np.isfinite(self.value) else "no value found is finite"
         )
+        return f"{arrived} of {len(self.paths)} starts reached {bottoms}{others}; {lowest}."
 
     def __str__(self) -> str:
         lines = [self.sentence, f"gradient: {self.gradient}"]
@@ -103,23 +101,32 @@ def descend(
 
     Where several starts end in different valleys it warns with DifferentValleysWarning: the function is not convex,
     and the best one found need not be the lowest. A function that is not a number on the way ends that walk, and its
-    trace is kept; so does Ctrl-C. Raises UsageError for options that contradict each other, DataError for a start that
-    is not numbers, or where fun does not give one.
+    trace is kept; so do a rate that reaches 0, and Ctrl-C. Functions of JAX are computed in float64.
+
+    Raises UsageError for options that contradict each other, DataError for a start that is not numbers, or where fun
+    does not give one number, or grad not one for each place.
     """
-    starts = _starts(start)
+    starts = starts_of(start)
+    steps = whole("steps", steps)
     stride = _stride(rate, schedule, momentum, backtracking, steps)
-    steps = _whole("steps", steps)
-    if not (np.isfinite(tol) and tol >= 0.0):
-        raise UsageError(f"tol is {tol!r}, but must be a number of at least 0.")
-    gradient = gradient_of(_checked(fun, starts[0]), grad, starts[0])
-    paths = []
+    if not (np.isfinite(number(tol)) and tol >= 0.0):
+        raise UsageError(f"tol is {tol!r:.80}, but must be a number of at least 0.")
+    measured = Measured(fun)
+    # a gradient is tried where the function is a number
+    origin = next((point for point in starts if np.isfinite(measured(point))), starts[0])
+    gradient = gradient_of(measured, grad, origin)
+    paths: list[Path] = []
     for point in starts:
-        paths.append(walk(fun, gradient, point, stride, steps, tol))
+        try:
+            paths.append(walk(measured, gradient, point, stride, steps, float(tol)))
+        except KeyboardInterrupt:
+            if not paths:
+                raise
+            break
         if paths[-1].ending is Ending.INTERRUPTED:
             break
-    valleys = _valleys(paths)
-    descent = Descent(tuple(paths), valleys, gradient.source)
-    if len(valleys) > 1:
+    descent = Descent(tuple(paths), valleys_of(measured, paths, float(tol)), gradient.source)
+    if len(descent.valleys) > 1:
         warnings.warn(
             f"{descent.sentence} The function has several valleys, and the lowest one found need not be the lowest.",
             DifferentValleysWarning,
@@ -128,77 +135,25 @@ def descend(
     return descent
 
 
-def random_starts(count: int, low: Any, high: Any, seed: int = 0) -> np.ndarray:
-    """(count, d) points, uniform in the box between low (d,) and high (d,).
-
-    Raises UsageError for a count below 1 or low above high.
-    """
-    low, high = np.atleast_1d(np.asarray(low, float)), np.atleast_1d(np.asarray(high, float))
-    if low.shape != high.shape or not (np.isfinite(low) & np.isfinite(high) & (low <= high)).all():
-        raise UsageError(f"low is {low.tolist()} and high is {high.tolist()}: low must lie below high, in each place.")
-    return np.random.default_rng(seed).uniform(low, high, (_whole("count", count), len(low)))
-
-
-def _starts(start: Any) -> np.ndarray:
-    try:
-        starts = np.asarray(start, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"start is {start!r:.80}, but must be a number, a point (d,) or starts (k, d).") from None
-    starts = np.atleast_2d(starts)
-    if starts.ndim != 2 or starts.size == 0:
-        raise DataError(f"start has shape {np.shape(start)}, but must be a number, a point (d,) or starts (k, d).")
-    if not np.isfinite(starts).all():
-        i, j = np.argwhere(~np.isfinite(starts))[0]
-        raise DataError(f"start {i} has {starts[i, j]} in place {j}, but must be finite.")
-    return starts
-
-
-def _stride(rate: Any, schedule: str, momentum: float, backtracking: bool, steps: int) -> Stride:
-    if not 0.0 <= momentum < 1.0:
-        raise UsageError(f"momentum is {momentum!r}, but must lie in [0, 1).")
+def _stride(rate: Any, schedule: Any, momentum: Any, backtracking: bool, steps: int) -> Stride:
+    if not 0.0 <= number(momentum) < 1.0:
+        raise UsageError(f"momentum is {momentum!r:.80}, but must lie in [0, 1).")
     if backtracking and momentum > 0.0:
         raise UsageError("backtracking chooses each step by itself, so momentum has no meaning with it.")
-    factor = named_schedule(schedule)
+    if not (isinstance(schedule, str) and schedule in SCHEDULES):
+        raise UsageError(f"schedule {schedule!r:.80} is not known; choose one of {', '.join(SCHEDULES)}.")
     if schedule != "constant" and (backtracking or callable(rate)):
         other = "backtracking" if backtracking else "a rate that is a function"
         raise UsageError(f"schedule {schedule!r} falls from a fixed rate, so it has no meaning with {other}.")
     if callable(rate):
         own: Callable[[int], Any] = rate
-        return Stride(lambda k: _rate(own(k), f"rate({k})"), momentum, backtracking)
-    base = _rate(rate, "rate")
-    return Stride(lambda k: base * factor(k, steps), momentum, backtracking)
+        return Stride(lambda k: _rate(own(k), f"rate({k})"), float(momentum), backtracking)
+    base, factor = _rate(rate, "rate"), SCHEDULES[schedule]
+    return Stride(lambda k: base * factor(k, steps), float(momentum), backtracking)
 
 
 def _rate(value: Any, name: str) -> float:
-    if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value > 0):
-        raise UsageError(f"{name} is {value!r}, but a rate must be a finite number above 0.")
-    return float(value)
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise UsageError(f"{name} is {value!r}, but must be a whole number of at least 1.")
-    return int(value)
-
-
-def _checked(fun: Function, start: np.ndarray) -> Function:
-    try:
-        float(fun(start))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"fun must give one number for a point of shape {start.shape}: {error}.") from None
-    return fun
-
-
-def _valleys(paths: list[Path]) -> tuple[Valley, ...]:
-    """Ends grouped by place, going from the lowest up."""
-    valleys: list[list[int]] = []
-    for i in sorted(range(len(paths)), key=lambda i: paths[i].value):
-        if not paths[i].ending.arrived:
-            continue
-        near = _SAME * (1.0 + float(np.linalg.norm(paths[i].x)))
-        home = next((v for v in valleys if np.linalg.norm(paths[v[0]].x - paths[i].x) <= near), None)
-        if home is None:
-            valleys.append([i])
-        else:
-            home.append(i)
-    return tuple(Valley(paths[v[0]].x, paths[v[0]].value, tuple(sorted(v))) for v in valleys)
+    eta = number(value)
+    if not (np.isfinite(eta) and eta > 0):
+        raise UsageError(f"{name} is {value!r:.80}, but a rate must be a finite number above 0.")
+    return eta

@@ -78,7 +78,9 @@ def label(axes: Any, x: str, y: str, title: str = "") -> None:
 
 
 def legend(axes: Any, below: int = 0) -> None:
-    """Name the lines inside the panel, or below it in that many columns."""
+    """Name the lines inside the panel, or below it in that many columns; nothing where none has a name."""
+    if not axes.get_legend_handles_labels()[1]:
+        return
     if below:
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=below, fontsize=9)
     else:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thalweg.descent.descend import DifferentValleysWarning, descend, random_starts
+from thalweg.descent.descend import DifferentValleysWarning, descend
 from thalweg.descent.landscapes import HIMMELBLAU
+from thalweg.descent.starts import random_starts
 from thalweg.errors import OutputError, UsageError
 from thalweg.figures import learning
 from thalweg.figures.boundary import boundary
@@ -45,7 +46,7 @@ def _valleys() -> Figure:
     with warnings.catch_warnings():  # different valleys are what the figure is about
         warnings.simplefilter("ignore", DifferentValleysWarning)
         starts = random_starts(8, HIMMELBLAU.low, HIMMELBLAU.high, seed=3)
-        return valleys(HIMMELBLAU, descend(HIMMELBLAU.fun, starts, HIMMELBLAU.grad, rate=0.01, steps=500))
+        return valleys(HIMMELBLAU, descend(HIMMELBLAU.fun, starts, HIMMELBLAU.grad, rate=0.001, steps=2000))
 
 
 def _rates() -> Figure:
@@ -62,15 +63,19 @@ def _paths() -> Figure:
     def cost(theta: np.ndarray) -> float:
         return minibatch.batch_cost(X, y, theta[:1], theta[1])
 
+    def gradient(theta: np.ndarray) -> np.ndarray:
+        return minibatch.gradient(X, y, theta[:1], theta[1]).theta
+
     traces = {
-        name: minibatch.descend(X, y, batch_size=size, eta=eta, epochs=epochs)
+        f"{name}, η = {eta:g}": minibatch.descend(X, y, batch_size=size, eta=eta, epochs=epochs)
         for name, size, eta, epochs in (
-            ("batch (200)", 200, 0.8, 40),
+            ("batch (200)", 200, 0.8, 200),
             ("mini-batch (20)", 20, 0.8, 10),
-            ("SGD (1)", 1, 0.2, 4),
+            ("SGD (1)", 1, 0.2, 2),
         )
     }
-    return learning.paths(traces, cost, (-0.5, -2.6), (3.2, 0.6))
+    bottom = descend(cost, (0.0, 0.0), gradient, backtracking=True).x
+    return learning.paths(traces, cost, (-0.5, -2.6), (3.2, 0.6), bottom=bottom)
 
 
 def _losses() -> Figure:
