@@ -78,7 +78,8 @@ FILES = [
     ("t.csv", b"a,b\n1,\x00\n", "line 2: there is a byte 0"),
     ("t.parquet", b"a,b\n1,2\n" * 9, "not a parquet file"),
     ("t.jsonl", b'{"a": 1}\n{"a": \n', "not JSON"),
-    ("t.csv", b'a,b\n1,"2\n', "line 2"),
+    ("t.csv", b'a,b\n1,"2\n', "line 2: a quoted field does not end"),
+    ("t.csv", b"a,b\n1,2\r\n3,4\r\n", "line 2: this line ends otherwise"),
 ]
 
 

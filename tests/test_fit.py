@@ -263,6 +263,7 @@ def test_the_exported_names_are_these() -> None:
         "descend",
         "figures",
         "fit",
+        "fit_path",
         "load",
         "textbook",
     ]

@@ -34,6 +34,7 @@ HOMES: dict[str, set[str]] = {
         "cli/__init__.py",
         "cli/options.py",
         "cli/fit.py",
+        "cli/path.py",
         "cli/predict.py",
         "cli/evaluate.py",
         "cli/show.py",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from thalweg.model_file import load
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
+    from thalweg.train.path import fit_path
 
 _HOME = {
     "Certificate": "thalweg.certificate",
@@ -35,6 +36,7 @@ _HOME = {
     "UsageError": "thalweg.errors",
     "descend": "thalweg.descent.descend",
     "fit": "thalweg.train.assembly",
+    "fit_path": "thalweg.train.path",
     "load": "thalweg.model_file",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "descend",
     "figures",
     "fit",
+    "fit_path",
     "load",
     "textbook",
 ]

@@ -11,8 +11,8 @@ import numpy as np
 class Event:
     """One moment of a run, with all that a progress bar, a page or a checkpoint needs.
 
-    kind            "start", "step" or "end"
-    stage           which of the run's stages, e.g. "1/16 of the rows" or "all rows"
+    kind            "start", "step" or "end"; or "wait", before a run that has to wait for something
+    stage           which of the run's stages, e.g. "1/16 of the rows" or "all rows"; what a run waits for
     step            steps done in this stage (an epoch, for the stochastic methods)
     passes          passes over the full rows so far, all stages together (a sample counts its share)
     seconds         since the run began

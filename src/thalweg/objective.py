@@ -6,6 +6,7 @@ loss(y, z) = softplus(z) - y·z with y in [0, 1]; the intercept b is never penal
 models at once, rows 0 to p - 1 their weights w, and, with an intercept, row p their b, so d is p + 1, else p.
 """
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -162,6 +163,21 @@ class Objective:
         self.counter[0] += self.share
         return point[: self.d], total[: self.d] / len(rates)
 
+    def with_penalty(self, penalty: Penalty) -> "Objective":
+        """P on the same rows with another penalty; what is known of the rows stays known, passes count from 0."""
+        other = copy(self)
+        other.penalty, other.counter = penalty, [0.0]
+        other.__dict__.pop("smoothness", None)
+        return other
+
+    def revalued(self, at: Evaluation, before: Penalty) -> Evaluation:
+        """An evaluation made with another penalty, as this one has it: P and ∇P of the same sums."""
+        w = at.theta[: self.rows.p]
+        assert at.gradient is not None
+        gradient = at.gradient.copy()
+        gradient[: self.rows.p] += self.penalty.gradient(w) - before.gradient(w)
+        return Evaluation(at.theta, at.loss + self.penalty.value(w), at.loss, gradient, at.border)
+
     def restricted(self, columns: np.ndarray) -> "Objective":
         """P with the weights of all other columns at zero; its passes count here too, by their share of the columns."""
         if len(columns) == self.rows.p:
@@ -217,17 +233,21 @@ class Objective:
         top = eigsh(operator, k=1, v0=start, tol=1e-3, return_eigenvectors=False)
         return float(top[0]) * (1.0 + 1e-3)  # Lanczos comes from below
 
-    @cached_property
+    @property
     def squares(self) -> np.ndarray:
         """(d,) the diagonal of the same largest Hessian: Σ s·x²/(4S) + l2 per column, 1/4 for the intercept."""
+        diagonal = self._data_squares + self.penalty.l2
+        return np.append(diagonal, 0.25) if self.intercept else diagonal
+
+    @cached_property
+    def _data_squares(self) -> np.ndarray:
         total = np.zeros(self.rows.p)
         for block in self.rows.blocks():
             total += column_squares(block)
         self.counter[0] += self.share
         if not np.isfinite(total).all():
             raise RunError(_TOO_LARGE)
-        diagonal = total / (4.0 * self.total_weight) + self.penalty.l2
-        return np.append(diagonal, 0.25) if self.intercept else diagonal
+        return np.asarray(total / (4.0 * self.total_weight))
 
     def _quarter_product(self, v: np.ndarray) -> np.ndarray:
         """∇²P at margins 0 times v: the product that a step v from 0 reports, where every curvature is 1/4."""

@@ -13,6 +13,7 @@ from thalweg.certificate import WORDS, Certificate
 from thalweg.metrics import Report
 from thalweg.model import Model
 from thalweg.recipe import CategoryColumn, NumberColumn, TextColumn
+from thalweg.train.path import Path as L1Path
 
 
 def show(renderable: RenderableType) -> None:
@@ -86,6 +87,26 @@ def facts(rows: Mapping[str, str]) -> Table:
 def notes(model: Model) -> RenderableType:
     """What the recipe found."""
     return Group(*(Text(f"note: {note}", style="cyan") for note in model.notes))
+
+
+def path_table(path: L1Path, output: str | None) -> RenderableType:
+    """What `thalweg path` prints."""
+    table = Table(title="Strengths of l1, the strongest first", title_justify="left")
+    held_out = path.holdout_loss is not None
+    for name in ("l1", "weights not zero", "objective", "relative gap", *(["held-out loss"] if held_out else [])):
+        table.add_column(name, justify="right")
+    for i, l1 in enumerate(path.l1):
+        cells = [f"{l1:.4g}", f"{path.nonzero[i]:,}", f"{path.objective[i]:.8g}"]
+        cells.append(f"{path.gap[i] / path.objective[i]:.1e}")
+        if path.holdout_loss is not None:
+            cells.append(f"{path.holdout_loss[i]:.6f}")
+        table.add_row(*cells, style="bold" if held_out and i == path.best else None)
+    words = f"{count(len(path.l1), 'strength')}, {path.passes:.1f} passes, {path.seconds:.2f} s."
+    if held_out:
+        words += f" The lowest held-out loss is at l1 = {path.l1[path.best]:.4g}."
+    if path.interrupted:
+        words = f"Interrupted: the strengths done so far were kept. {words}"
+    return Group(table, Text(words + (f" Model: {output}" if output is not None else "")))
 
 
 def quality(found: Report, classes: tuple[Any, Any]) -> RenderableType:

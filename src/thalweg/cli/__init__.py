@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "fit": "thalweg.cli.fit",
+    "path": "thalweg.cli.path",
     "predict": "thalweg.cli.predict",
     "evaluate": "thalweg.cli.evaluate",
     "show": "thalweg.cli.show",

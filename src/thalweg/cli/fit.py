@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
+from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
-from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES, TEXT_WEIGHT_NAMES, TOKEN_NAMES
+from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
 
 
 @click.command("fit", short_help="Fit a model to a table of rows.")
@@ -24,26 +24,8 @@ from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES, TEXT_WEIGHT_NAMES, TOKEN
 @click.option("--l1", type=float, default=0.0, help="Strength of l1·‖w‖₁.  [default: 0]")
 @click.option("--tol", type=float, default=1e-6, show_default=True, help="Relative certified gap to reach.")
 @click.option("--gradient-tol", type=float, help="Gradient norm to stop at.")
-@click.option("--holdout", metavar="FRACTION|FILE", help="A share of the rows, or a file, that only judges.")
 @click.option("--patience", type=int, help="Stop after so many held-out evaluations without improvement.")
-@click.option("--weights", metavar="COLUMN", help="Sample weights.")
-@click.option("--offset", metavar="COLUMN", help="Added to the margins.")
-@click.option("--class-weight", type=click.Choice(["balanced"]), help="Give both classes half of the weight.")
-@click.option("--only", multiple=True, metavar="COLUMN", help="Learn from these columns only; repeatable.")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable.")
-@click.option("--categorical", multiple=True, metavar="COLUMN", help="Take this column as words; repeatable.")
-@click.option("--max-levels", type=int, help="Levels of a category before pooling.  [default: 100]")
-@click.option("--text", multiple=True, metavar="COLUMN", help="Learn the words of this column; repeatable.")
-@click.option("--tokens", type=click.Choice(TOKEN_NAMES), default="auto", show_default=True, help="What --text counts.")
-@click.option("--ngrams", type=int, help="Longest run of tokens.  [default: 1 for words, 2 for characters]")
-@click.option("--text-weights", type=click.Choice(TEXT_WEIGHT_NAMES), default="tfidf", show_default=True)
-@click.option("--min-rows", type=int, default=2, show_default=True, help="Rows a word must stand in.")
-@click.option("--positive", metavar="LABEL", help="The label that counts as 1.  [default: the later in order]")
-@click.option("--no-standardize", is_flag=True, help="Leave the columns as they are.")
-@click.option("--no-intercept", is_flag=True, help="No constant term.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the held-out rows and the random order.")
-@click.option("--threads", type=int, help="Threads; they change no bit of the result.  [default: all]")
-@click.option("--progress", type=click.Choice(["auto", "plain", "json", "off"]), default="auto", show_default=True)
+@learning
 @reading
 @as_json
 def command(
@@ -58,16 +40,13 @@ def command(
     """
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     path = output_path(train, output)
-    _refuse_output(path)
-    given["standardize"] = not given.pop("no_standardize")
-    given["intercept"] = not given.pop("no_intercept")
-
+    refuse_output(path)
     from thalweg.observers.progress import progress_observer
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
 
     with progress_observer(progress) as observers:
-        model = fit(rows, holdout=_holdout(holdout), observers=observers, **given, **keywords)
+        model = fit(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
     if model.outcome is Outcome.DIVERGING:
         click.echo(f"thalweg: {model.sentence} No model was written.", err=True)
         return 1
@@ -81,16 +60,6 @@ def command(
     return 130 if model.outcome is Outcome.INTERRUPTED else 0
 
 
-def _holdout(text: str | None) -> float | str | None:
-    """A share where the text is a number, else a file."""
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 def output_path(train: str | None, output: str | None) -> Path:
     """Where the model goes: as asked, or TRAIN's name with .thalweg, in the current folder."""
     if output is not None:
@@ -100,7 +69,7 @@ def output_path(train: str | None, output: str | None) -> Path:
     return Path(Path(train).name.split(".")[0] + ".thalweg")
 
 
-def _refuse_output(path: Path) -> None:
+def refuse_output(path: Path) -> None:
     """Raise before the run what would be found out after it; a file that is no model is never replaced by one."""
     from thalweg.model_file import is_model
     from thalweg.output import refuse_unwritable

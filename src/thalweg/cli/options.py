@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
+
 Command = Callable[..., Any]
 
 _READING = (
@@ -14,6 +16,47 @@ _READING = (
     click.option("--sql", metavar="QUERY", help="Rows from a query instead of a file; with --database."),
     click.option("--database", metavar="FILE", help="The DuckDB file --sql asks, opened read-only."),
 )
+
+_LEARNING = (
+    click.option("--holdout", metavar="FRACTION|FILE", help="A share of the rows, or a file, that only judges."),
+    click.option("--weights", metavar="COLUMN", help="Sample weights."),
+    click.option("--offset", metavar="COLUMN", help="Added to the margins."),
+    click.option("--class-weight", type=click.Choice(["balanced"]), help="Give both classes half of the weight."),
+    click.option("--only", multiple=True, metavar="COLUMN", help="Learn from these columns only; repeatable."),
+    click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable."),
+    click.option("--categorical", multiple=True, metavar="COLUMN", help="Take this column as words; repeatable."),
+    click.option("--max-levels", type=int, help="Levels of a category before pooling.  [default: 100]"),
+    click.option("--text", multiple=True, metavar="COLUMN", help="Learn the words of this column; repeatable."),
+    click.option(
+        "--tokens", type=click.Choice(TOKEN_NAMES), default="auto", show_default=True, help="What --text counts."
+    ),
+    click.option("--ngrams", type=int, help="Longest run of tokens.  [default: 1 for words, 2 for characters]"),
+    click.option("--text-weights", type=click.Choice(TEXT_WEIGHT_NAMES), default="tfidf", show_default=True),
+    click.option("--min-rows", type=int, default=2, show_default=True, help="Rows a word must stand in."),
+    click.option("--positive", metavar="LABEL", help="The label that counts as 1.  [default: the later in order]"),
+    click.option("--no-standardize", "standardize", flag_value=False, default=True, help="Leave columns as they are."),
+    click.option("--no-intercept", "intercept", flag_value=False, default=True, help="No constant term."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the held-out rows and the random order."),
+    click.option("--threads", type=int, help="Threads; they change no bit of the result.  [default: all]"),
+    click.option("--progress", type=click.Choice(["auto", "plain", "json", "off"]), default="auto", show_default=True),
+)
+
+
+def learning(command: Command) -> Command:
+    """Add the options of every command that fits: held-out rows, roles of columns, text, and how to run."""
+    for option in reversed(_LEARNING):
+        command = option(command)
+    return command
+
+
+def held_out(text: str | None) -> float | str | None:
+    """A share where the text is a number, else a file."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def reading(command: Command) -> Command:

@@ -1,5 +1,7 @@
 """CSR rows by compiled loops: one pass over the entries, as few as memory can be read in. For large sparse problems."""
 
+import threading
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -12,6 +14,7 @@ from thalweg.rows.block import Block
 from thalweg.rows.csr import Csr
 
 _NONE = np.empty(0)
+_UNNOTICED = 1.0  # seconds that nobody needs to be told of: loading takes less, compiling more
 
 
 class Compiled:
@@ -97,6 +100,23 @@ class Compiled:
 def passes() -> Any:
     """The compiled loops; Numba is imported when the first large sparse problem comes, not before."""
     return import_module("thalweg.kernels.passes")
+
+
+def get_ready(csr: Csr, tell: Callable[[str], None]) -> None:
+    """Compile what passes over such rows need, or load it; `tell` hears of it where that takes a while."""
+    worker = threading.Thread(target=_call_on_nothing, args=(csr.data.dtype,), daemon=True)
+    worker.start()
+    worker.join(_UNNOTICED)
+    if worker.is_alive():
+        tell("compiling the loops for sparse rows, once on this machine: a few seconds")
+    worker.join()
+
+
+def _call_on_nothing(dtype: np.dtype) -> None:
+    empty = Csr(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, dtype), 1)
+    block, theta, kernel = Block(empty, _NONE), np.zeros((2, 1)), Compiled()
+    kernel.sums(block, theta, Want.HESSIAN)
+    kernel.product(block, np.zeros((0, 1)), theta)
 
 
 def _labels(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ class CallbackTasks:
         context.call_on_fit_task_begin(**self.data)
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "end" or (event.kind == "start" and self.step is not None):
+        if event.kind in ("end", "wait") or (event.kind == "start" and self.step is not None):
             return
         now = {**self.data, "reconstruction_attributes": partial(self.attributes, event.theta)}
         step, self.step = self.step, None

@@ -66,6 +66,8 @@ def _spacing(step: int) -> int:
 
 def line(event: Event) -> str:
     """One event in words."""
+    if event.kind == "wait":
+        return event.stage
     parts = [f"{event.stage}: step {event.step}", f"objective {event.objective:.8g}"]
     if event.relative_gap is not None:
         parts.append(f"relative gap {event.relative_gap:.1e}")
@@ -108,6 +110,9 @@ def _bar(out: TextIO) -> Iterator[Observer]:
         task = progress.add_task("reading", total=None, words="")  # no total: the bar pulses
 
         def observer(event: Event) -> None:
+            if event.kind == "wait":
+                progress.update(task, description=event.stage)
+                return
             words = beside_a_bar(event)
             progress.update(task, description=event.stage, total=1.0, completed=closeness(event), words=words)
 

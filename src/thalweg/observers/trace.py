@@ -14,5 +14,5 @@ class Trace:
         self.rows: list[dict[str, Any]] = []
 
     def __call__(self, event: Event) -> None:
-        if event.kind != "end":
+        if event.kind in ("start", "step"):
             self.rows.append({key: getattr(event, key) for key in KEYS})

@@ -11,7 +11,7 @@ import numpy as np
 
 from thalweg.objective import Evaluation, Objective
 
-_ITERATIONS = 500
+_ITERATIONS = 200
 
 
 def conjugate_gradients(

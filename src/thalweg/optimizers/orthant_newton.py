@@ -31,6 +31,8 @@ _NEAR = 0.5  # share of l1 from which a slope puts a column into the copy
 _SMALL = 0.6  # share of the stored cells up to which a copy is worth making
 _STEPS = 4  # on a copy, before all columns are looked at again
 _HALVINGS = 40
+_KEPT = 0.2  # of what the slope promised, below which the quadratic model is not to be trusted that far
+_DAMPING = 1e-2  # added to the model then, as a share of its largest diagonal
 _RIDGE = 1e-7  # where columns depend on each other the loss is flat and l1 alone slopes: far, but not to infinity
 _SUFFICIENT = 1e-4  # share of the predicted decrease that counts as enough
 
@@ -41,6 +43,14 @@ class Workplace:
 
     objective: Objective
     columns: np.ndarray | None = None
+
+    def moved_to(self, objective: Objective) -> "Workplace":
+        """The same columns under another penalty."""
+        if self.columns is None:
+            return Workplace(objective)
+        part = self.objective.with_penalty(objective.penalty)
+        part.counter = objective.counter
+        return Workplace(part, self.columns)
 
     def inside(self, at: Evaluation) -> Evaluation:
         """An evaluation on all columns, as one on these."""
@@ -75,6 +85,7 @@ class OrthantNewtonState:
     curvatures: np.ndarray
     screened: np.ndarray
     work: Workplace
+    damping: float = 0.0
     rate: float | None = None
     before: None = None
     stuck: bool = False
@@ -82,35 +93,47 @@ class OrthantNewtonState:
 
 @dataclass(frozen=True)
 class OrthantNewton:
-    """tol: relative gap aimed at, which decides how exactly the last steps are solved."""
+    """tol: relative gap aimed at, which decides how exactly the last steps are solved.
+
+    start: the objective and the last state of a run on the same rows with another penalty, to go on from
+    """
 
     tol: float = 1e-6
+    start: tuple[Objective, OrthantNewtonState] | None = None
     name: str = "orthant-newton"
     smooth_only: bool = False
     second_order: bool = True
     rate: None = None
 
     def init(self, objective: Objective, theta: np.ndarray) -> OrthantNewtonState:
-        curvatures = np.empty((objective.rows.n, 1))
-        at = objective.evaluate(theta, _want(objective), curvatures=curvatures)
+        work = None
+        if self.start is None:
+            curvatures = np.empty((objective.rows.n, 1))
+            at = objective.evaluate(theta, _want(objective), curvatures=curvatures)
+        else:
+            before, state = self.start
+            at, curvatures = objective.revalued(state.at, before.penalty), state.curvatures
+            work = state.work.moved_to(objective)
         screened = _screened(objective, at, np.zeros(objective.rows.p, dtype=bool))
-        return OrthantNewtonState(at, curvatures, screened, _workplace(objective, at, screened, None))
+        return OrthantNewtonState(at, curvatures, screened, _workplace(objective, at, screened, work))
 
     def step(self, objective: Objective, state: OrthantNewtonState) -> OrthantNewtonState:
         """Steps on the workplace, the last of them seen on all columns."""
         work = _workplace(objective, state.at, state.screened, state.work)
-        at, curvatures, rate = work.inside(state.at), state.curvatures, None
+        at, curvatures, rate, damping = work.inside(state.at), state.curvatures, None, state.damping
         steps = 1 if work.columns is None else _STEPS
         for left in range(steps - 1, -1, -1):
             onto = work.objective if left else objective
-            found = _along(work, onto, at, curvatures, _direction(work.objective, at, curvatures, self.tol))
+            found = _along(work, onto, at, curvatures, _direction(work.objective, at, curvatures, self.tol, damping))
             if found is None:
-                found = _along(work, onto, at, curvatures, _steepest(work.objective, at, curvatures))
+                found = _along(work, onto, at, curvatures, _steepest(work.objective, at))
             if found is None:
                 break
-            seen, curvatures, rate = found
+            seen, curvatures, rate, kept = found
+            damping = _damped(damping, kept if rate == 1.0 else 0.0)
             if onto is objective:
-                return OrthantNewtonState(seen, curvatures, _screened(objective, seen, state.screened), work, rate)
+                screened = _screened(objective, seen, state.screened)
+                return OrthantNewtonState(seen, curvatures, screened, work, damping, rate)
             at = seen
             if _violation(at, work.objective) <= max(_SHARE * self.tol, _outside(state, work, objective)):
                 break
@@ -118,7 +141,8 @@ class OrthantNewton:
             return replace(state, work=work, rate=0.0, stuck=True)
         curvatures = np.empty_like(curvatures)
         full = objective.evaluate(work.outside(at.theta, objective.d), _want(objective), curvatures=curvatures)
-        return OrthantNewtonState(full, curvatures, _screened(objective, full, state.screened), work, rate)
+        screened = _screened(objective, full, state.screened)
+        return OrthantNewtonState(full, curvatures, screened, work, damping, rate)
 
 
 def _want(objective: Objective) -> Want:
@@ -149,7 +173,14 @@ def _outside(state: OrthantNewtonState, work: Workplace, objective: Objective) -
     return (float(slope.max(initial=0.0)) / objective.penalty.l1 - 1.0) / 3.0
 
 
-def _direction(objective: Objective, at: Evaluation, curvatures: np.ndarray, tol: float) -> np.ndarray:
+def _damped(damping: float, kept: float) -> float:
+    """More damping after a step that was cut short or kept less than its slope promised (an exact one keeps half)."""
+    if kept < _KEPT:
+        return max(_DAMPING, 8.0 * damping)
+    return damping / 8.0 if damping > _DAMPING / 8.0 else 0.0
+
+
+def _direction(objective: Objective, at: Evaluation, curvatures: np.ndarray, tol: float, damping: float) -> np.ndarray:
     """(d, 1) towards the minimum of the quadratic model over the orthant's weights and the intercept."""
     assert at.gradient is not None
     p = objective.rows.p
@@ -157,7 +188,8 @@ def _direction(objective: Objective, at: Evaluation, curvatures: np.ndarray, tol
     free = signs != 0.0
     gradient = np.vstack([slope, at.gradient[p:]])
     if objective.d <= _CHOLESKY:
-        return _solved(objective, at, gradient, np.append(free[:, 0], np.ones(objective.d - p, dtype=bool)))
+        everywhere = np.append(free[:, 0], np.ones(objective.d - p, dtype=bool))
+        return _solved(objective, at, gradient, everywhere, damping)
     reduced = Reduced(objective, at, curvatures)
     violation = float(np.abs(gradient).max()) / objective.penalty.l1
     forcing, within = min(_FORCING, violation), 0.5 * _SHARE * tol * objective.penalty.l1
@@ -165,24 +197,26 @@ def _direction(objective: Objective, at: Evaluation, curvatures: np.ndarray, tol
     def enough(r: np.ndarray, share: float) -> bool:
         return share <= forcing or float(np.abs(r).max()) <= within
 
-    diagonal = reduced.diagonal()
+    more = damping * objective.squares[:p, None]
     target = np.where(free, -reduced.of_gradient(gradient), 0.0)
-    d = conjugate_gradients(lambda q: np.where(free, reduced.times(q), 0.0), diagonal, target, enough)
+    d = conjugate_gradients(
+        lambda q: np.where(free, reduced.times(q) + more * q, 0.0), reduced.diagonal() + more, target, enough
+    )
     new = free & (at.theta[:p] == 0.0)
     d[new & (d * signs < 0.0)] = 0.0  # a weight leaves zero to its own side only
     if float(np.vdot(slope, d)) >= 0.0 and slope.any():
-        return _steepest(objective, at, curvatures)
+        return _steepest(objective, at)
     return reduced.with_intercept(d, gradient)
 
 
-def _steepest(objective: Objective, at: Evaluation, curvatures: np.ndarray) -> np.ndarray:
-    """(d, 1) down the slope, each weight by its own curvature: slow, but never led astray by the other weights."""
+def _steepest(objective: Objective, at: Evaluation) -> np.ndarray:
+    """(d, 1) down the slope, each weight by its largest curvature: slow, but never led astray."""
     assert at.gradient is not None
-    reduced, slope = Reduced(objective, at, curvatures), _orthant(at, objective)[1]
-    return reduced.with_intercept(-slope / reduced.diagonal(), np.vstack([slope, at.gradient[objective.rows.p :]]))
+    gradient = np.vstack([_orthant(at, objective)[1], at.gradient[objective.rows.p :]])
+    return -gradient / np.maximum(objective.squares[:, None], 1e-300)
 
 
-def _solved(objective: Objective, at: Evaluation, gradient: np.ndarray, free: np.ndarray) -> np.ndarray:
+def _solved(objective: Objective, at: Evaluation, gradient: np.ndarray, free: np.ndarray, damping: float) -> np.ndarray:
     hessian = objective.evaluate(at.theta, Want.HESSIAN).hessian
     assert hessian is not None
     direction = np.zeros_like(gradient)
@@ -191,6 +225,7 @@ def _solved(objective: Objective, at: Evaluation, gradient: np.ndarray, free: np
         direction[:] = 0.0
         part = hessian[0][np.ix_(chosen, chosen)]
         part[np.diag_indices(len(chosen))] *= 1.0 + _RIDGE
+        part[np.diag_indices(len(chosen))] += damping * objective.squares[chosen]
         direction[chosen] = -solve_symmetric(part, gradient[chosen])
         p = objective.rows.p
         wrong = (at.theta[:p, 0] == 0.0) & (direction[:p, 0] * gradient[:p, 0] > 0.0)
@@ -201,7 +236,7 @@ def _solved(objective: Objective, at: Evaluation, gradient: np.ndarray, free: np
 
 def _along(
     work: Workplace, onto: Objective, at: Evaluation, curvatures: np.ndarray, direction: np.ndarray
-) -> tuple[Evaluation, np.ndarray, float] | None:
+) -> tuple[Evaluation, np.ndarray, float, float] | None:
     """The first of the points t = 1, ½, ¼ ... along the direction, no weight crossing zero, where P is low enough.
 
     It is evaluated on `onto`: the workplace's columns, or all. None where there is none. Where P's own rounding hides
@@ -227,10 +262,10 @@ def _along(
             continue
         rise = float(new.value[0]) - value
         if rise <= _SUFFICIENT * min(predicted, 0.0) and rise < 0.0:
-            return new, left, t
+            return new, left, t, rise / min(predicted, rise)
         inside = new if onto is objective else work.inside(new)
         if abs(rise) <= 1e-14 * value and _violation(inside, objective) < _violation(at, objective):
-            return new, left, t
+            return new, left, t, 0.5
         t *= 0.5
     return None
 

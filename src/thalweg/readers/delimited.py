@@ -61,6 +61,10 @@ def _in_words(path: Path, complaint: str) -> str:
     if "not utf-8" in complaint.lower() or "unicode" in complaint.lower():
         where = f", line {line[1]}" if line else ""
         return f"{path}{where}: this is not UTF-8 text; save the file as UTF-8 (iconv -f latin1 -t utf-8 does)."
+    if (mixed := _mixed_ends(path)) is not None:
+        return (
+            f"{path}, line {mixed}: this line ends otherwise than line 1 (LF or CR LF); dos2unix makes them all alike."
+        )
     if line and "maximum_line_size" in complaint.lower():
         return f"{path}, line {line[1]}: the line is longer than 2 MB; is a closing quote missing, or is this no table?"
     if line and '"' in complaint.split("Original Line:", 1)[-1]:
@@ -68,6 +72,13 @@ def _in_words(path: Path, complaint: str) -> str:
     if "GZIP" in complaint:
         return f"{path}: the file cannot be unpacked (unexpected end of the gzip stream); is it whole?"
     return complaint
+
+
+def _mixed_ends(path: Path) -> int | None:
+    """The first line that does not end as the first one does, by LF or by CR LF."""
+    with opened(path) as file:
+        ends = [line.endswith(b"\r\n") for line in file.read(1 << 20).splitlines(keepends=True)[:-1]]
+    return next((i for i, end in enumerate(ends, 1) if end != ends[0]), None)
 
 
 def _first_record(path: Path, delimiter: str) -> tuple[list[str], int]:

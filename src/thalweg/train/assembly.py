@@ -1,7 +1,8 @@
 """Request in, model out: the one assembly every face calls."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -95,33 +96,52 @@ def fit(
     Ctrl-C ends the run and returns the best model so far. Raises UsageError for options that contradict each other,
     DataError for rows that cannot be used, RunError where the objective overflows.
     """
+    given = {name: value for name, value in locals().items() if name not in ("rows", "observers")}
+    request = requested(rows, given)
+    trace = Trace()
+    ran = run(request.prepared.rows, request.options, (trace, *observers), request.prepared.holdout)
+    return model_of(request, ran, trace)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a fit was asked for, and the rows it runs on."""
+
+    options: Options
+    source: Source
+    prepared: Prepared
+
+
+def requested(rows: Any, given: Mapping[str, Any]) -> Request:
+    """The keywords of `fit` checked, and the rows read and encoded."""
+    holdout, max_levels = given["holdout"], given["max_levels"]
     share = float(holdout) if isinstance(holdout, int | float) and not isinstance(holdout, bool) else None
     own_rows = None if share is not None else holdout
-    options = Options(
-        method, l2, l1, tol, gradient_tol, intercept, standardize, class_weight, share, patience,
-        rate, schedule, batch_size, epochs, average, seed, threads, kernel,
-    )  # fmt: skip
+    options = Options(**{field.name: given[field.name] for field in fields(Options) if field.name != "holdout"},
+                      holdout=share)  # fmt: skip
     options.check_patience(holdout is not None)
-    read = {
-        "header": header,
-        "format": format,
-        "database": database,
-        "connection": connection,
-        "missing": None if missing is None else _names(missing),
-    }
-    plain = {"header": True}
-    reading = {key: value for key, value in read.items() if value is not None and value != plain.get(key)}
+    missing = given["missing"]
+    read = {name: given[name] for name in ("header", "format", "database", "connection")}
+    read["missing"] = None if missing is None else _names(missing)
+    reading = {key: value for key, value in read.items() if value is not None and (key, value) != ("header", True)}
     if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
         raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
     source = Source(
-        _name(target, "--target"), _name(weights, "--weights"), _name(offset, "--offset"), _names(only), _names(drop),
-        _names(categorical), max_levels, positive, classes,
-        TextOptions(_names(text), tokens, ngrams, text_weights, min_rows), reading,
-    )  # fmt: skip
-    prepared = prepare(rows, source, options, own_rows)
-    trace = Trace()
-    ran = run(prepared.rows, options, (trace, *observers), prepared.holdout)
-    return _model(prepared, options, source, ran, trace)
+        target=_name(given["target"], "--target"),
+        weights=_name(given["weights"], "--weights"),
+        offset=_name(given["offset"], "--offset"),
+        only=_names(given["only"]),
+        drop=_names(given["drop"]),
+        categorical=_names(given["categorical"]),
+        max_levels=max_levels,
+        positive=given["positive"],
+        classes=given["classes"],
+        text=TextOptions(
+            _names(given["text"]), given["tokens"], given["ngrams"], given["text_weights"], given["min_rows"]
+        ),
+        reading=reading,
+    )
+    return Request(options, source, prepare(rows, source, options, own_rows))
 
 
 def _name(given: Any, option: str) -> Any:
@@ -135,7 +155,9 @@ def _names(names: Any) -> tuple[str, ...]:
     return (str(names),) if isinstance(names, str | int) else tuple(str(name) for name in names)
 
 
-def _model(prepared: Prepared, options: Options, source: Source, ran: Run, trace: Trace) -> Model:
+def model_of(request: Request, ran: Run, trace: Trace) -> Model:
+    """The model of a run."""
+    prepared, options, source = request.prepared, request.options, request.source
     solution, p = ran.solution, prepared.rows.p
     theta = solution.theta[:, 0]
     told = {

@@ -10,13 +10,14 @@ import numpy as np
 from thalweg.certificate import certify
 from thalweg.engines import Threads
 from thalweg.errors import RunError
-from thalweg.events import Observer
+from thalweg.events import Event, Observer
 from thalweg.kernels import Want
+from thalweg.kernels.compiled import Compiled, get_ready
 from thalweg.objective import Objective
 from thalweg.optimizers import Newton
 from thalweg.penalties import penalty
 from thalweg.readers.arrays import refuse_non_finite
-from thalweg.rows import MemoryRows
+from thalweg.rows import MemoryRows, SparseRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome
 from thalweg.train.options import Options
@@ -54,6 +55,7 @@ def run(
     Raises DataError where X holds NaN or infinity, naming row and column: looked for only when P says so, since a
     search costs a pass.
     """
+    make_ready(rows, options, observers)
     l2 = 1.0 / rows.total_weight if options.l2 is None else float(options.l2)
     method, reason = choose(options, rows)
     clock = Clock(time.perf_counter())
@@ -67,6 +69,17 @@ def run(
     if solution.outcome is Outcome.DIVERGING:
         refuse_non_finite(rows.X)
     return Run(solution, method, reason, l2, clock.passes, time.perf_counter() - clock.start)
+
+
+def make_ready(rows: MemoryRows, options: Options, observers: Sequence[Observer]) -> None:
+    """What has to be compiled is, before the clock starts, and observers hear why nothing moves."""
+    if isinstance(rows, SparseRows) and isinstance(kernel_for(rows, options.kernel), Compiled):
+
+        def tell(what: str) -> None:
+            for observer in observers:
+                observer(Event("wait", what, 0, 0.0, 0.0))
+
+        get_ready(rows.X, tell)
 
 
 def _stages(
@@ -87,7 +100,12 @@ def _stages(
         if part.total_weight <= 0.0:
             continue
         objective = Objective(
-            part, kernel_for(rows, options.kernel), engine, penalty(l2, options.l1), options.intercept, part.n / rows.n
+            part,
+            kernel_for(rows, options.kernel),
+            engine,
+            penalty(l2, options.l1 * stage.l1_times),
+            options.intercept,
+            part.n / rows.n,
         )
         optimizer = replace(stage.optimizer, **warm) if isinstance(stage.optimizer, Newton) else stage.optimizer
         last = stage is plan[-1]
@@ -105,7 +123,8 @@ def _stages(
         if solution.outcome is Outcome.INTERRUPTED and not last:
             return _at_all_rows(rows, solution, options, l2, engine)
         theta = solution.theta
-        if not last:  # the gap a sample's optimum has on all rows is about d/(2·rows of the sample)
+        if not last and isinstance(stage.optimizer, Newton):
+            # the gap that a sample's optimum has on all rows is about d/(2·rows of the sample)
             warm = {"metric": solution.state.metric, "expected": objective.d / (2.0 * part.n)}
     return solution
 
