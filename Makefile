@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 
 .PHONY: demo test test-slow check format bench figures lock clean
 
@@ -24,7 +25,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)
+bench: $(PEERS)
 	$(BIN)/python -m bench
 
 figures: $(READY)
@@ -35,6 +36,11 @@ lock: $(READY)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+
+# What benchmarks compare with is not needed for anything else.
+$(PEERS): $(READY) requirements-bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements-bench.lock
+	@touch $(PEERS)
 
 # A half-made environment never counts as ready: the marker is written last.
 $(READY): requirements.lock pyproject.toml

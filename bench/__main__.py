@@ -2,9 +2,9 @@
 
 import argparse
 
-from bench import dense, small, startup
+from bench import dense, small, sparse, startup
 
-SUITES = {"dense": dense.run, "small": small.run, "startup": startup.run}
+SUITES = {"dense": dense.run, "small": small.run, "startup": startup.run, "sparse": sparse.run}
 
 
 def main() -> None:

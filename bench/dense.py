@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     """Print the table of times, ratios and suboptimalities."""
     X, y = table(options.rows)
     rows = DenseRows(X, y)
-    grown = _peak_growth(lambda: _ours(rows))  # a round that does not count
+    grown = peak_growth(lambda: _ours(rows))  # a round that does not count
     best = fit_rows(rows, Options(tol=1e-12, standardize=False)).solution.at.value[0]
     tol = next(
         tol for tol in (1e-4, 1e-6, 1e-8, 1e-10) if _peer(rows, best, solver="newton-cholesky", tol=tol)[1] <= ACCURACY
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     show(f"{options.rows:,} x {COLUMNS} float64, columns scaled over e^±2, l2 = 1/n", columns, lines, note)
 
 
-def _peak_growth(work: Callable[[], Any]) -> str:
+def peak_growth(work: Callable[[], Any]) -> str:
     """How far the process's peak memory rises above where it stood before; Linux can start a peak afresh."""
     marks = Path("/proc/self/clear_refs")
     status = Path("/proc/self/status")
