@@ -1,8 +1,10 @@
 """Conjugate gradients on the weights alone, the intercept following them: for Hessians that are only multiplied with.
 
-The intercept is eliminated exactly: its part follows from the others by its own equation, which is what centring every
-column by its curvature-weighted mean would do. On rows whose entries are all of one sign this takes the largest
-eigenvalue away, and with it most of the iterations; the preconditioner is the diagonal that is left.
+With m = Xᵀh/Σh, the curvature-weighted means of the columns, XᵀHX is the same of the centred columns plus Σh·mmᵀ. On
+rows whose entries are all of one sign the second part is by far the largest eigenvalue, and where there is an intercept
+eliminating it takes that part away: the intercept follows from the weights by its own equation. Where there is none,
+the preconditioner holds it: the diagonal of the centred part, plus the second part as it is, inverted by Sherman and
+Morrison's formula.
 """
 
 from collections.abc import Callable
@@ -16,16 +18,16 @@ _ITERATIONS = 200
 
 def conjugate_gradients(
     times: Callable[[np.ndarray], np.ndarray],
-    diagonal: np.ndarray,
+    precondition: Callable[[np.ndarray], np.ndarray],
     r: np.ndarray,
     enough: Callable[[np.ndarray, float], bool],
 ) -> np.ndarray:
     """H⁻¹r (p, 1), as exactly as `enough` asks, which is given the residual and its share of the first one.
 
-    times(v) is H·v; the share is in the norm of the preconditioner, diagonal (p, 1).
+    times(v) is H·v, precondition(v) about H⁻¹v, in whose norm the share is.
     """
     d = np.zeros_like(r)
-    z = r / diagonal
+    z = precondition(r)
     q, rz = z, float(np.vdot(r, z))
     first = rz
     for _ in range(_ITERATIONS):
@@ -38,7 +40,7 @@ def conjugate_gradients(
         alpha = rz / curvature
         d += alpha * q
         r = r - alpha * Hq
-        z = r / diagonal
+        z = precondition(r)
         rz, old = float(np.vdot(r, z)), rz
         if enough(r, float(np.sqrt(rz / first))):
             break
@@ -47,42 +49,58 @@ def conjugate_gradients(
 
 
 class Reduced:
-    """The Hessian on the weights alone, the intercept following them: H_ww - H_wb·H_bw / H_bb.
+    """The Hessian on some of the weights, the intercept following them: H_ww - H_wb·H_bw / H_bb.
 
-    at          the point, with gradient, and with border where there is an intercept
+    at          the point, with gradient and border
     curvatures  (n, 1) that its evaluation left
+    free        (p, 1) the weights that may move; None for all
+    damping     added to the Hessian, as a share of its largest diagonal
     """
 
-    def __init__(self, objective: Objective, at: Evaluation, curvatures: np.ndarray) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        at: Evaluation,
+        curvatures: np.ndarray,
+        free: np.ndarray | None = None,
+        damping: float = 0.0,
+    ) -> None:
+        assert at.border is not None
         self.objective, self.curvatures = objective, curvatures
-        self.p = objective.rows.p
-        self.H_bb = float(curvatures.sum()) / objective.total_weight
-        if objective.intercept:
-            assert at.border is not None
-            self.H_wb, self.H_bb = at.border[:-1], float(at.border[-1, 0])
+        self.p, self.l2 = objective.rows.p, objective.penalty.l2
+        self.free = np.ones((self.p, 1), dtype=bool) if free is None else free
+        self.H_wb, self.H_bb = at.border[:-1], float(at.border[-1, 0])
         self.follows = objective.intercept and self.H_bb > 0.0
+        squares = objective.squares[: self.p, None]
+        self.damping = damping * squares
+        # every curvature taken for their mean
+        centred = 4.0 * self.H_bb * (squares - self.l2) - self.H_wb**2 / max(self.H_bb, 1e-300)
+        # what cancels to nothing, or was never there, is held up by the penalty, or by a little of the whole
+        least = 1e-8 * self.H_bb * float(np.max(squares, initial=0.0))
+        self.diagonal = np.maximum(centred, least) + max(self.l2, 1e-300) + self.damping
 
     def of_gradient(self, gradient: np.ndarray) -> np.ndarray:
-        """(p, 1) the slope of the weights once the intercept has followed."""
+        """(p, 1) the slope of the free weights once the intercept has followed."""
         g = gradient[: self.p]
-        return g - (float(gradient[self.p, 0]) / self.H_bb) * self.H_wb if self.follows else g
+        g = g - (float(gradient[self.p, 0]) / self.H_bb) * self.H_wb if self.follows else g
+        return np.where(self.free, g, 0.0)
 
     def times(self, q: np.ndarray) -> np.ndarray:
-        """The reduced Hessian times q (p, 1): one pass."""
-        return self.objective.product(self.curvatures, self._following(q, 0.0))[: self.p]
+        """The reduced Hessian times q (p, 1), zero where q is not free: one pass."""
+        product = self.objective.product(self.curvatures, self._following(q, 0.0))[: self.p]
+        return np.where(self.free, product + self.damping * q, 0.0)
+
+    def precondition(self, r: np.ndarray) -> np.ndarray:
+        """About the inverse of `times`, for r (p, 1) that is zero where it is not free."""
+        z = r / self.diagonal
+        if self.objective.intercept or self.H_bb <= 0.0:
+            return z
+        along = np.where(self.free, self.H_wb / self.diagonal, 0.0)
+        return z - along * (float(np.vdot(self.H_wb, z)) / (self.H_bb + float(np.vdot(self.H_wb, along))))
 
     def with_intercept(self, d: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """(d, 1) the direction with the intercept's part."""
         return self._following(d, float(gradient[self.p, 0]) if self.objective.intercept else 0.0)
-
-    def diagonal(self) -> np.ndarray:
-        """(p, 1) of the reduced Hessian, every curvature taken for their mean."""
-        squares, l2 = self.objective.squares[: self.p, None], self.objective.penalty.l2
-        data = 4.0 * self.H_bb * (squares - l2)
-        if self.follows:
-            data = data - self.H_wb**2 / self.H_bb
-        # what cancels to nothing, or was never there, is held up by the penalty, or by a little of the whole
-        return np.maximum(data, 1e-8 * self.H_bb * float(np.max(squares, initial=0.0))) + max(l2, 1e-300)
 
     def _following(self, q: np.ndarray, slope: float) -> np.ndarray:
         if not self.objective.intercept:

@@ -63,5 +63,5 @@ class NewtonCG:
         def enough(r: np.ndarray, share: float) -> bool:
             return share <= _FORCING or (l2 > 0.0 and float(np.vdot(r, r)) / (2.0 * l2) <= within)
 
-        d = conjugate_gradients(reduced.times, reduced.diagonal(), -reduced.of_gradient(at.gradient), enough)
+        d = conjugate_gradients(reduced.times, reduced.precondition, -reduced.of_gradient(at.gradient), enough)
         return reduced.with_intercept(d, at.gradient)

@@ -23,8 +23,10 @@ from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.conjugate_gradients import Reduced, conjugate_gradients
 from thalweg.optimizers.linear import solve_symmetric
+from thalweg.rows import SparseRows
 
-_CHOLESKY = 500  # columns up to which a Hessian is formed
+_CHOLESKY = 500  # columns up to which a Hessian is formed, for rows that are dense or of few
+_ENTRIES = 1_000_000  # entries: of more, a dozen products cost less than all pairs
 _FORCING = 0.1  # share of the residual left far from the optimum
 _SHARE = 0.3  # of the tolerance, as the largest violation of an optimality condition relative to l1
 _NEAR = 0.5  # share of l1 from which a slope puts a column into the copy
@@ -109,7 +111,7 @@ class OrthantNewton:
         work = None
         if self.start is None:
             curvatures = np.empty((objective.rows.n, 1))
-            at = objective.evaluate(theta, _want(objective), curvatures=curvatures)
+            at = objective.evaluate(theta, Want.BORDER, curvatures=curvatures)
         else:
             before, state = self.start
             at, curvatures = objective.revalued(state.at, before.penalty), state.curvatures
@@ -140,13 +142,9 @@ class OrthantNewton:
         if rate is None:
             return replace(state, work=work, rate=0.0, stuck=True)
         curvatures = np.empty_like(curvatures)
-        full = objective.evaluate(work.outside(at.theta, objective.d), _want(objective), curvatures=curvatures)
+        full = objective.evaluate(work.outside(at.theta, objective.d), Want.BORDER, curvatures=curvatures)
         screened = _screened(objective, full, state.screened)
         return OrthantNewtonState(full, curvatures, screened, work, damping, rate)
-
-
-def _want(objective: Objective) -> Want:
-    return Want.BORDER if objective.intercept else Want.GRADIENT
 
 
 def _orthant(at: Evaluation, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
@@ -187,21 +185,17 @@ def _direction(objective: Objective, at: Evaluation, curvatures: np.ndarray, tol
     signs, slope = _orthant(at, objective)
     free = signs != 0.0
     gradient = np.vstack([slope, at.gradient[p:]])
-    if objective.d <= _CHOLESKY:
+    if objective.d <= _CHOLESKY and not (isinstance(objective.rows, SparseRows) and objective.rows.entries > _ENTRIES):
         everywhere = np.append(free[:, 0], np.ones(objective.d - p, dtype=bool))
         return _solved(objective, at, gradient, everywhere, damping)
-    reduced = Reduced(objective, at, curvatures)
+    reduced = Reduced(objective, at, curvatures, free, damping)
     violation = float(np.abs(gradient).max()) / objective.penalty.l1
     forcing, within = min(_FORCING, violation), 0.5 * _SHARE * tol * objective.penalty.l1
 
     def enough(r: np.ndarray, share: float) -> bool:
         return share <= forcing or float(np.abs(r).max()) <= within
 
-    more = damping * objective.squares[:p, None]
-    target = np.where(free, -reduced.of_gradient(gradient), 0.0)
-    d = conjugate_gradients(
-        lambda q: np.where(free, reduced.times(q) + more * q, 0.0), reduced.diagonal() + more, target, enough
-    )
+    d = conjugate_gradients(reduced.times, reduced.precondition, -reduced.of_gradient(gradient), enough)
     new = free & (at.theta[:p] == 0.0)
     d[new & (d * signs < 0.0)] = 0.0  # a weight leaves zero to its own side only
     if float(np.vdot(slope, d)) >= 0.0 and slope.any():
@@ -255,7 +249,7 @@ def _along(
         predicted = float(np.vdot(slope, moved[:p]) + np.vdot(at.gradient[p:], moved[p:]))
         try:
             new = onto.evaluate(
-                work.outside(theta, onto.d) if onto is not objective else theta, _want(objective), curvatures=left
+                work.outside(theta, onto.d) if onto is not objective else theta, Want.BORDER, curvatures=left
             )
         except RunError:  # an overflowing margin: this step is far too long
             t *= 0.1
