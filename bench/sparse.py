@@ -139,9 +139,10 @@ def _smooth_peers() -> list[tuple[str, Peer, tuple]]:
     loose = (1e-2, 1e-3, 1e-4, 1e-5)
     for solver in (0, 7):
         peers.append((f"liblinear -s {solver}", _liblinear(solver), loose))
-    for solver in ("lbfgs", "newton-cg", "saga"):
-        peers.append((f"scikit-learn {solver}", _scikit(solver), (1e-3, 1e-4, 1e-5)))
-    peers.append(("snapml", _snapml, (1e-3, 1e-4, 1e-5)))
+    peers.append(("scikit-learn lbfgs", _scikit("lbfgs"), (1e-4, 1e-6)))
+    peers.append(("scikit-learn newton-cg", _scikit("newton-cg"), (1e-3, 1e-4, 1e-5)))
+    peers.append(("scikit-learn saga", _scikit("saga"), (1e-3, 1e-4)))
+    peers.append(("snapml", _snapml, (1e-3, 1e-4)))
     return peers
 
 
@@ -169,7 +170,12 @@ def _scikit(solver: str) -> Peer:
 
     def fit(X: Any, y: np.ndarray, l2: float, l1: float, tolerance: float) -> np.ndarray:
         peer = LogisticRegression(
-            C=1.0 / (l2 * len(y)), solver=solver, tol=tolerance, max_iter=300, fit_intercept=False, random_state=0
+            C=1.0 / (l2 * len(y)),
+            solver=solver,
+            tol=tolerance,
+            max_iter=100 if solver == "saga" else 1000,
+            fit_intercept=False,
+            random_state=0,
         )
         return peer.fit(X, y).coef_[0]
 
@@ -180,7 +186,7 @@ def _snapml(X: Any, y: np.ndarray, l2: float, l1: float, tolerance: float) -> np
     from snapml import LogisticRegression
 
     peer = LogisticRegression(
-        regularizer=l2 * len(y), tol=tolerance, max_iter=1000, fit_intercept=False, n_jobs=2, use_gpu=False
+        regularizer=l2 * len(y), tol=tolerance, max_iter=300, fit_intercept=False, n_jobs=2, use_gpu=False
     )
     return np.asarray(peer.fit(X, y).coef_).ravel()
 

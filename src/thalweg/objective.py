@@ -19,7 +19,7 @@ from thalweg.errors import RunError
 from thalweg.kernels import Kernel, Want
 from thalweg.kernels.sums import Sums, Updates
 from thalweg.penalties import Penalty
-from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows, column_squares
+from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
@@ -241,10 +241,10 @@ class Objective:
 
     @cached_property
     def _data_squares(self) -> np.ndarray:
-        total = np.zeros(self.rows.p)
-        for block in self.rows.blocks():
-            total += column_squares(block)
+        sums = self.engine.fold(self.rows, lambda block: Sums(np.zeros(0), product=self.kernel.squares(block)))
         self.counter[0] += self.share
+        total = sums.product
+        assert total is not None
         if not np.isfinite(total).all():
             raise RunError(_TOO_LARGE)
         return np.asarray(total / (4.0 * self.total_weight))

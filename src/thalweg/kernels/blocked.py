@@ -11,6 +11,7 @@ from thalweg.kernels.margins import of_margins
 from thalweg.kernels.sums import Sums, Updates, Want, add_rows
 from thalweg.kernels.vectorized import Vectorized
 from thalweg.rows.block import Block
+from thalweg.rows.squares import column_squares
 
 _TILE_CELLS = 1 << 19  # 4 MiB of float64: smaller tiles fit nearer caches, but threads then queue for the interpreter
 _FEWEST_ROWS = 256
@@ -43,6 +44,9 @@ class Blocked:
             X = np.asarray(block.X[rows], dtype=np.float64)
             add_rows(total, X.T, curvatures[rows] * (_times(X, v[:-1]) + v[-1]), _times)
         return total
+
+    def squares(self, block: Block) -> np.ndarray:
+        return column_squares(block)
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         return Vectorized().sweep(block, theta, updates)  # a mini-batch is already a tile

@@ -59,6 +59,13 @@ class Compiled:
             total[:-1, j] = columns
         return csr.standardized(total)
 
+    def squares(self, block: Block) -> np.ndarray:
+        csr = Csr.of(block.X)
+        columns, weight = np.zeros((csr.p, 2)), _labels(block)[1]
+        passes().squares_pass(csr.indptr, csr.indices, csr.data, weight, columns)
+        total = float(weight.sum()) if len(weight) else float(csr.shape[0])
+        return csr.standardized_squares(columns[:, 0], columns[:, 1], total)
+
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         csr = Csr.of(block.X)
         if csr.centre is not None or csr.scale is not None:  # a centre makes every update touch every column
@@ -117,6 +124,7 @@ def _call_on_nothing(dtype: np.dtype) -> None:
     block, theta, kernel = Block(empty, _NONE), np.zeros((2, 1)), Compiled()
     kernel.sums(block, theta, Want.HESSIAN)
     kernel.product(block, np.zeros((0, 1)), theta)
+    kernel.squares(block)
 
 
 def _labels(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

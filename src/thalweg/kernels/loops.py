@@ -7,6 +7,7 @@ import numpy as np
 from thalweg import formulas
 from thalweg.kernels.sums import Sums, Updates, Want
 from thalweg.rows.block import Block
+from thalweg.rows.squares import column_squares
 
 
 class Loops:
@@ -46,6 +47,9 @@ class Loops:
                 for c in range(len(x)):
                     total[c, j] += u * x[c]
         return total
+
+    def squares(self, block: Block) -> np.ndarray:
+        return column_squares(block)
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         theta, sum_of_thetas = theta.copy(), np.zeros_like(theta)

@@ -133,6 +133,19 @@ def product_pass(
 
 
 @_compiled
+def squares_pass(
+    indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, weight: np.ndarray, columns: np.ndarray
+) -> None:
+    """Σ s·x and Σ s·x² added to columns (p, 2); weight may be empty: all ones."""
+    for i in range(len(indptr) - 1):
+        s = weight[i] if len(weight) > 0 else 1.0
+        for t in range(indptr[i], indptr[i + 1]):
+            x = float(data[t])
+            columns[indices[t], 0] += s * x
+            columns[indices[t], 1] += s * x * x
+
+
+@_compiled
 def gram_pass(
     indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, curvatures: np.ndarray, gram: np.ndarray
 ) -> None:

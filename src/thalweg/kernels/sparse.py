@@ -8,6 +8,7 @@ from thalweg.kernels.margins import of_margins
 from thalweg.kernels.sums import Sums, Updates, Want, add_rows
 from thalweg.rows.block import Block
 from thalweg.rows.csr import Csr
+from thalweg.rows.squares import column_squares
 
 
 class Sparse:
@@ -49,6 +50,9 @@ class Sparse:
         X, total = csr.raw, np.zeros_like(v)
         add_rows(total, X.T, curvatures * margins(X, csr.raw_point(v)))
         return csr.standardized(total)
+
+    def squares(self, block: Block) -> np.ndarray:
+        return column_squares(block)
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         csr = Csr.of(block.X)

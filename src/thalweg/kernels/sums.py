@@ -119,6 +119,10 @@ class Kernel(Protocol):
         """(p + 1, k): the block's Hessian, with these curvatures (m, k), times v (p + 1, k)."""
         ...
 
+    def squares(self, block: Block) -> np.ndarray:
+        """(p,) Σ s·x² of every column of the block."""
+        ...
+
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         """Mini-batches of the block one after another; returns theta after the last, and the sum of all thetas."""
         ...

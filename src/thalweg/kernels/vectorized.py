@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from thalweg.kernels.sums import Sums, Updates, Want
 from thalweg.rows.block import Block
+from thalweg.rows.squares import column_squares
 
 
 class Vectorized:
@@ -58,6 +59,9 @@ class Vectorized:
         X = np.asarray(block.X, dtype=np.float64)
         X1 = np.hstack([X, np.ones((len(X), 1))])
         return np.asarray(X1.T @ (curvatures * (X1 @ v)))
+
+    def squares(self, block: Block) -> np.ndarray:
+        return column_squares(block)
 
     def sweep(self, block: Block, theta: np.ndarray, updates: Updates) -> tuple[np.ndarray, np.ndarray]:
         theta, sum_of_thetas = theta.copy(), np.zeros_like(theta)

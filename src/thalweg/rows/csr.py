@@ -44,15 +44,20 @@ class Csr:
         matrix = X.tocsr()
         p = int(matrix.shape[1])
         indptr, indices = matrix.indptr, matrix.indices
-        if len(indices) and not (int(indices.min()) >= 0 and int(indices.max()) < p):
+        counts = np.diff(indptr)
+        if indptr[0] != 0 or indptr[-1] > len(indices) or (counts < 0).any():
+            raise ValueError(f"X.indptr must rise from 0 to the {len(indices)} entries there are.")
+        filled = np.flatnonzero(counts)
+        tidy = bool(matrix.has_canonical_format)  # then the ends of each row are its smallest and its largest index
+        low = indices[indptr[:-1][filled]] if tidy else indices
+        high = indices[indptr[1:][filled] - 1] if tidy else indices
+        if len(low) and not (int(low.min()) >= 0 and int(high.max()) < p):
             entry = int(np.argmax((indices < 0) | (indices >= p)))
             row = int(np.searchsorted(indptr, entry, side="right")) - 1
             raise ValueError(f"X has the index {indices[entry]} in row {row}, but its columns are 0 to {p - 1}.")
-        if indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
-            raise ValueError(f"X.indptr must rise from 0 to the {len(indices)} entries there are.")
         if p > np.iinfo(np.int32).max:
             raise ValueError(f"X has {p:,} columns, more than int32 counts.")
-        if not matrix.has_canonical_format:
+        if not tidy:
             matrix = matrix.copy()
             matrix.sum_duplicates()
         kept = int(matrix.indptr[-1])
@@ -128,12 +133,18 @@ class Csr:
     def squares(self, weight: np.ndarray | None) -> np.ndarray:
         """(p,) Σ s·x² of every column, weights s (m,) or all ones."""
         raw, weight = self.raw, np.ones(self.shape[0]) if weight is None else weight
-        square = raw.copy()
-        square.data = np.square(raw.data, dtype=np.float64)
-        total = square.T @ weight
+        square = csr_array((np.square(raw.data, dtype=np.float64), raw.indices, raw.indptr), shape=raw.shape)
+        return self.standardized_squares(raw.T @ weight, square.T @ weight, float(weight.sum()))
+
+    def standardized_squares(self, sums: np.ndarray, squares: np.ndarray, weight: float) -> np.ndarray:
+        """(p,) Σ s·x² of the standardised columns from Σ s·x and Σ s·x² of the raw ones, and Σ s.
+
+        Where a mean is far from 0 the sum cancels; what rounding may have taken is added: it is never too small.
+        """
         if self.centre is not None:
-            total = total - 2.0 * self.centre * (raw.T @ weight) + self.centre**2 * weight.sum()
-        return np.asarray(total if self.scale is None else total / self.scale**2)
+            about_zero = squares + self.centre**2 * weight
+            squares = np.maximum(about_zero - 2.0 * self.centre * sums, 0.0) + 1e-13 * about_zero
+        return np.asarray(squares if self.scale is None else squares / self.scale**2)
 
     def raw_point(self, theta: np.ndarray) -> np.ndarray:
         """(p + 1, k): the point whose margins on the raw rows are those of theta on the standardised ones."""
