@@ -4,7 +4,7 @@ import argparse
 
 from bench import dense, small, sparse, startup
 
-SUITES = {"dense": dense.run, "small": small.run, "startup": startup.run, "sparse": sparse.run}
+SUITES = {"dense": dense.run, "small": small.run, "startup": startup.run, "sparse": sparse.run, "l1": sparse.run_l1}
 
 
 def main() -> None:

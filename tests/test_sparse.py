@@ -85,6 +85,16 @@ def test_means_and_deviations_of_sparse_columns_keep_their_digits(weighted: bool
     assert sparse[1] == pytest.approx(dense[1], rel=1e-9)
 
 
+def test_a_constant_column_weighs_nothing_sparse_or_dense() -> None:
+    X, y = random_rows(7)
+    X = sp.hstack([X, sp.csr_array(np.full((300, 1), 0.1)), sp.csr_array(np.full((300, 1), 1e6))], format="csr")
+    for rows in (X, X.toarray()):
+        for l2 in (0.0, 1e-3):
+            model = thalweg.fit((rows, y), l2=l2)
+            assert (model.coef[-2:] == 0.0).all() and model.outcome is not thalweg.Outcome.STALLED
+            assert np.isfinite(model.predict_proba(rows)).all()
+
+
 def test_empty_rows_and_columns_are_no_trouble() -> None:
     X, y = random_rows(4)
     X = sp.vstack([sp.hstack([X, sp.csr_array((300, 2))]), sp.csr_array((5, 42))], format="csr")
@@ -460,6 +470,36 @@ def test_text_that_holds_no_words_is_named() -> None:
     frame["t"] = [f"word{i}" for i in range(20)]
     with pytest.raises(DataError, match="no word of column 't' stands in 2 rows"):
         thalweg.fit(frame, target="y", text=["t"])
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "key"), [("a9a/a9a.gz", "a9a"), ("mushrooms/agaricus.train.gz", "agaricus.train")], ids=["a9a", "agaricus"]
+)
+@pytest.mark.parametrize("strength", ["1/n", "0.01/n", "0.01"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_files_reach_the_optima_of_an_independent_solver(
+    name: str, key: str, strength: str, intercept: bool
+) -> None:
+    entry = json.loads((SHARED / "optima.json").read_text()).get(f"{key}|l2={strength}|intercept={intercept}")
+    if entry is None:
+        pytest.skip(f"optima.json has no {key} at {strength}")
+    for method in ("auto", "newton-cg", "lbfgs"):
+        model = thalweg.fit(
+            SHARED / name, l2=entry["l2"], standardize=False, intercept=intercept, method=method, tol=1e-9
+        )
+        if method != "lbfgs":
+            assert model.outcome is thalweg.Outcome.CERTIFIED
+        assert -1e-14 <= model.objective - entry["P"] <= model.certificate.gap + entry["bound"] + 1e-14
+
+
+@needs_data
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("method", ["auto", "newton-cg"])
+def test_a_separable_set_says_so(standardize: bool, method: str) -> None:
+    path = SHARED / "mushrooms" / "agaricus.train.gz"
+    model = thalweg.fit(path, l2=0.0, standardize=standardize, method=method)
+    assert model.outcome is thalweg.Outcome.SEPARATED and model.certificate.gap is None
 
 
 @needs_data

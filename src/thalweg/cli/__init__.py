@@ -2,7 +2,6 @@
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -32,7 +31,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("thalweg"), prog_name="thalweg")
+@click.version_option(package_name="thalweg", prog_name="thalweg")
 def cli() -> None:
     """Logistic regression by gradient descent, with a proof of how close to the optimum it ends."""
 

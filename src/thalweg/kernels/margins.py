@@ -64,7 +64,7 @@ def _of_step(
     gap = q - r
     gap *= gap
     floor = np.minimum(h, q * (1.0 - q))
-    np.maximum(floor, 5e-324, out=floor)
+    np.maximum(floor, np.finfo(np.float64).tiny, out=floor)  # a denormal is 0 where a library flushes them
     gap /= floor
     gap *= 0.5
     if s is not None:

@@ -27,7 +27,7 @@ class Recipe:
 
     columns         in the order of the table they were learnt from
     mean, scale     (p,) weighted means and standard deviations over the training rows; 0 and 1 where a column is not
-                    centred or scaled
+                    centred or scaled, and a scale of infinity where a column of arrays is constant
     target          its name and labels; None for arrays
     weights, offset columns of that role, or None; for arrays, offset is "offset" where there was one
     standardized    whether columns are centred and scaled; words never are

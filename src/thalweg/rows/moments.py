@@ -10,15 +10,16 @@ from thalweg.rows.sparse import SparseRows
 
 
 def centre_and_scale(rows: DenseRows | SparseRows, centre: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(p,) weighted means and standard deviations of the columns; a constant column has scale 1.
+    """(p,) weighted means and standard deviations of the columns.
 
+    A constant column is scaled by infinity, to exact zeros: rounding would make a column of noise of it. Where squares
+    overflow the deviation is NaN.
     With `centre` false the means are 0, and the scale is the root of the mean square, so that no intercept slips in.
     """
     mean, variance = _sparse(rows, centre) if isinstance(rows, SparseRows) else _dense(rows, centre)
     scale = np.sqrt(variance)
-    # spread no larger than rounding leaves a constant column: dividing by it would make a column of noise
-    constant = scale <= 1e-13 * np.abs(mean)
-    return mean, np.where(constant | (scale == 0.0), 1.0, scale)
+    constant = scale <= 1e-13 * np.abs(mean)  # a spread no larger than rounding
+    return mean, np.where(np.isinf(scale), np.nan, np.where(constant | (scale == 0.0), np.inf, scale))
 
 
 def _dense(rows: DenseRows, centre: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -234,7 +234,7 @@ def _standardized(
     if options.standardize:
         with np.errstate(over="ignore", invalid="ignore"):
             centre, scale = centre_and_scale(data, centre=options.intercept)
-        bad = ~(np.isfinite(centre) & np.isfinite(scale))
+        bad = ~np.isfinite(centre) | np.isnan(scale)
         if bad.any():
             arrays.refuse_non_finite(data.X)
             raise DataError(
