@@ -23,60 +23,19 @@ from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.conjugate_gradients import Reduced, conjugate_gradients
 from thalweg.optimizers.linear import solve_symmetric
+from thalweg.optimizers.workplace import Workplace, workplace
 from thalweg.rows import SparseRows
 
 _CHOLESKY = 500  # columns up to which a Hessian is formed, for rows that are dense or of few
 _ENTRIES = 1_000_000  # entries: of more, a dozen products cost less than all pairs
 _FORCING = 0.1  # share of the residual left far from the optimum
 _SHARE = 0.3  # of the tolerance, as the largest violation of an optimality condition relative to l1
-_NEAR = 0.5  # share of l1 from which a slope puts a column into the copy
-_SMALL = 0.6  # share of the stored cells up to which a copy is worth making
 _STEPS = 4  # on a copy, before all columns are looked at again
 _HALVINGS = 40
 _KEPT = 0.2  # of what the slope promised, below which the quadratic model is not to be trusted that far
 _DAMPING = 1e-2  # added to the model then, as a share of its largest diagonal
 _RIDGE = 1e-7  # where columns depend on each other the loss is flat and l1 alone slopes: far, but not to infinity
 _SUFFICIENT = 1e-4  # share of the predicted decrease that counts as enough
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """The problem on some columns: a copy of them, or all."""
-
-    objective: Objective
-    columns: np.ndarray | None = None
-
-    def moved_to(self, objective: Objective) -> "Workplace":
-        """The same columns under another penalty."""
-        if self.columns is None:
-            return Workplace(objective)
-        part = self.objective.with_penalty(objective.penalty)
-        part.counter = objective.counter
-        return Workplace(part, self.columns)
-
-    def inside(self, at: Evaluation) -> Evaluation:
-        """An evaluation on all columns, as one on these."""
-        if self.columns is None:
-            return at
-        return replace(at, theta=self._part(at.theta), gradient=self._part(at.gradient), border=self._border(at.border))
-
-    def outside(self, theta: np.ndarray, d: int) -> np.ndarray:
-        """A point on these columns, as one on all."""
-        if self.columns is None:
-            return theta
-        full = np.zeros((d, 1))
-        full[self.columns] = theta[: len(self.columns)]
-        full[d - (len(theta) - len(self.columns)) :] = theta[len(self.columns) :]
-        return full
-
-    def _part(self, values: np.ndarray | None) -> np.ndarray:
-        assert values is not None and self.columns is not None
-        tail = values[len(values) - int(self.objective.intercept) :] if self.objective.intercept else values[:0]
-        return np.vstack([values[self.columns], tail])
-
-    def _border(self, border: np.ndarray | None) -> np.ndarray | None:
-        assert self.columns is not None
-        return None if border is None else np.vstack([border[self.columns], border[-1:]])
 
 
 @dataclass(frozen=True)
@@ -117,11 +76,11 @@ class OrthantNewton:
             at, curvatures = objective.revalued(state.at, before.penalty), state.curvatures
             work = state.work.moved_to(objective)
         screened = _screened(objective, at, np.zeros(objective.rows.p, dtype=bool))
-        return OrthantNewtonState(at, curvatures, screened, _workplace(objective, at, screened, work))
+        return OrthantNewtonState(at, curvatures, screened, workplace(objective, at, screened, work))
 
     def step(self, objective: Objective, state: OrthantNewtonState) -> OrthantNewtonState:
         """Steps on the workplace, the last of them seen on all columns."""
-        work = _workplace(objective, state.at, state.screened, state.work)
+        work = workplace(objective, state.at, state.screened, state.work)
         at, curvatures, rate, damping = work.inside(state.at), state.curvatures, None, state.damping
         steps = 1 if work.columns is None else _STEPS
         for left in range(steps - 1, -1, -1):
@@ -262,21 +221,6 @@ def _along(
             return new, left, t, 0.5
         t *= 0.5
     return None
-
-
-def _workplace(objective: Objective, at: Evaluation, screened: np.ndarray, old: Workplace | None) -> Workplace:
-    """The old one where it holds all columns that may move; else a new one."""
-    p, l1 = objective.rows.p, objective.penalty.l1
-    assert at.gradient is not None
-    slope, support = np.abs(at.gradient[:p, 0]), at.theta[:p, 0] != 0.0
-    if old is not None:
-        held = np.ones(p, dtype=bool) if old.columns is None else np.isin(np.arange(p), old.columns)
-        if not ((support | (slope > l1)) & ~screened & ~held).any():
-            return old
-    wanted = np.flatnonzero(support | ((slope > _NEAR * l1) & ~screened))
-    if objective.cells(wanted) > _SMALL * objective.cells(np.arange(p)):
-        return Workplace(objective)
-    return Workplace(objective.restricted(wanted), wanted)
 
 
 def _screened(objective: Objective, at: Evaluation, before: np.ndarray) -> np.ndarray:
