@@ -13,7 +13,7 @@ from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.conjugate_gradients import Reduced, conjugate_gradients
 from thalweg.optimizers.linesearch import backtrack
 
-_FORCING = 0.1  # share of the residual, in the preconditioner's norm, that is left far from the optimum
+_FORCING = 0.2  # share of the residual, in the preconditioner's norm, that is left far from the optimum
 _SHARE = 0.3  # of the tolerance that may be left to the residual; the rest is the step's own error
 
 

@@ -1,4 +1,4 @@
-"""Where an l1 run works between two full passes: a copy of the columns that may move, or all where it would be large."""
+"""Where an l1 run works between two full passes: on a copy of the columns that may move, or on all of them."""
 
 from dataclasses import dataclass, replace
 
