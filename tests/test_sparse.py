@@ -23,6 +23,7 @@ from thalweg.readers import libsvm, open_table
 from thalweg.readers.libsvm import read_libsvm
 from thalweg.recipe import TextOptions, learn
 from thalweg.rows import Csr, DenseRows, SparseRows, centre_and_scale
+from thalweg.train import plan
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not beside the project")
@@ -171,6 +172,18 @@ def test_auto_says_why_and_small_problems_load_no_compiler() -> None:
     assert "products with the Hessian" in thalweg.fit((wide, y)).reason
     assert thalweg.fit((X, y), l1=0.01).method == "orthant-newton"
     assert thalweg.fit((X, y), method="lbfgs").reason == ""
+
+
+@pytest.mark.parametrize("columns", [40, 2000])
+def test_sparse_rows_are_warmed_on_samples_where_they_are_many(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_ROWS_PER_PARAMETER", 1)
+    monkeypatch.setattr(plan, "_FEWEST_SAMPLED_ROWS", 100)
+    X, y = random_rows(8, n=20_000, p=columns, share=0.02)
+    stages: list[str] = []
+    model = thalweg.fit((X, y), observers=[lambda event: stages.append(event.stage)])
+    assert any(stage.endswith("of the rows") for stage in stages) and stages[-1] == "all rows"
+    assert model.outcome is thalweg.Outcome.CERTIFIED
+    assert model.objective == pytest.approx(thalweg.fit((X, y), method="lbfgs", tol=1e-9).objective, rel=2e-6)
 
 
 # L1
