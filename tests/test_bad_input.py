@@ -139,8 +139,10 @@ TABLES: list[tuple[dict[str, Any], str]] = [
     ({"max_levels": 0}, "--max-levels is 0"),
     ({"max_levels": -3}, "--max-levels is -3"),
     ({"target": 1.5}, "--target is 1.5"),
-    ({"tokens": "letters"}, "--tokens is 'letters'"),
-    ({"ngrams": 0}, "--ngrams is 0"),
+    ({"tokens": "letters", "text": ["t"]}, "--tokens is 'letters'"),
+    ({"ngrams": 0, "text": ["t"]}, "--ngrams is 0"),
+    ({"ngrams": 2}, "--ngrams says how --text is read"),
+    ({"min_rows": 5}, "--min-rows says how --text is read"),
     ({"connection": 5}, "connection is 5"),
 ]
 

@@ -1,5 +1,6 @@
 """Sparse rows and l1: the dense answer at a sparse price, the same bits on any threads, exact zeros, and proofs."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -536,3 +537,92 @@ def test_libsvm_sets_are_the_same_sparse_as_dense(name: str) -> None:
     sparse = thalweg.fit((rows.X.raw, rows.y), standardize=False, tol=1e-9)
     dense = thalweg.fit((np.asarray(rows.X), rows.y), standardize=False, tol=1e-9)
     assert sparse.objective == pytest.approx(dense.objective, rel=1e-8)
+
+
+@pytest.mark.parametrize("kernel", ["loops", "vectorized", "blocked", "sparse", "compiled"])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_every_kernel_takes_sparse_rows(kernel: str, standardize: bool) -> None:
+    X, y = random_rows(9, n=60, p=8)
+    options = {"kernel": kernel, "standardize": standardize, "tol": 1e-10}
+    for more in ({}, {"method": "newton-cg"}, {"l1": 0.02}):
+        model = thalweg.fit((X, y), **options, **more)
+        dense = thalweg.fit((X.toarray(), y), **{**options, "kernel": "loops"}, **more)
+        assert model.objective == pytest.approx(dense.objective, rel=1e-9)
+
+
+def test_a_timestamp_beside_words_keeps_its_digits() -> None:
+    rng = np.random.default_rng(0)
+    n = 400
+    milliseconds = 1.7e12 + rng.standard_normal(n) * 1000.0
+    y = (milliseconds - 1.7e12 + 500.0 * rng.standard_normal(n) > 0).astype(int)
+    frame = pd.DataFrame({"t": milliseconds, "review": rng.choice(["good film", "bad film", "dull"], n), "y": y})
+    beside = thalweg.fit(frame, target="y", text=["review"], tol=1e-9)
+    alone = thalweg.fit(frame.drop(columns="review"), target="y", tol=1e-9)
+    assert beside.outcome is thalweg.Outcome.CERTIFIED and beside.objective <= alone.objective * 1.001
+
+
+@pytest.mark.parametrize("C", [0.3, 3.0])
+def test_liblinears_l1_optimum_is_ours(C: float) -> None:
+    X, y = random_rows(10)
+    reference = Reference(C=C, l1_ratio=1.0, solver="liblinear", fit_intercept=False, tol=1e-8, max_iter=5000)
+    coef = reference.fit(X, y).coef_[0]
+    model = thalweg.fit((X, y), l1=1.0 / (C * len(y)), l2=0.0, standardize=False, intercept=False, tol=1e-10)
+    assert np.allclose(model.coef, coef, atol=1e-4)
+    assert np.array_equal(model.coef == 0.0, np.abs(coef) < 1e-9)
+
+
+def test_a_path_wastes_no_passes_on_what_rounding_hides() -> None:
+    X, y = random_rows(11, n=20_000, p=3_000, share=0.01)
+    path = thalweg.fit_path((X, y), points=15, standardize=False)
+    assert max(run.passes for run, _ in path._runs) < 60
+    assert all(run.solution.state is None for run, _ in path._runs)
+
+
+@pytest.mark.parametrize("compiled_from", [0, 1 << 30])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("1 qidx:3 1:1", "found 'qidx:3'"), ("1 qid:3\u00a04:1 2:1", "line 1"), ("1 qid 1:1", "found 'qid'")],
+)
+def test_only_qid_with_digits_is_skipped(
+    line: str, words: str, compiled_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libsvm, "_COMPILED_FROM", compiled_from)
+    (tmp_path / "t.libsvm").write_text(f"{line}\n-1 1:1\n", encoding="utf-8")
+    with pytest.raises(DataError, match=words):
+        read_libsvm(tmp_path / "t.libsvm")
+    (tmp_path / "t.libsvm").write_text("1 qid:3#c 5:1\n-1 qid: 1:1\n")
+    assert read_libsvm(tmp_path / "t.libsvm").X.data.tolist() == [1.0]
+
+
+def test_libsvm_is_known_by_its_first_lines_however_long_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "data.txt"
+    words = " ".join(f"{j}:0.25" for j in range(1, 12_000))
+    path.write_text(f"1 {words}\n-1\n-1 2:1\n1 {words}\n")
+    assert thalweg.fit(path).columns == 11_999
+
+
+def test_a_gzip_file_damaged_in_its_middle_is_named(tmp_path: Path) -> None:
+    for name, line in (("t.libsvm.gz", "1 1:0.5\n-1 2:1\n"), ("t.csv.gz", "x,y\n" + "1,0\n2,1\n")):
+        content = bytearray(gzip.compress((line * 40_000).encode(), compresslevel=1))
+        content[len(content) // 2 : len(content) // 2 + 8] = bytes(8)
+        (tmp_path / name).write_bytes(bytes(content))
+        with pytest.raises(DataError, match=name):
+            thalweg.fit(tmp_path / name, **({"target": "y"} if "csv" in name else {}))
+
+
+def test_a_bad_value_is_told_by_its_row_in_the_whole_table() -> None:
+    X, y = random_rows(12)
+    X.data[X.indptr[90]] = np.nan
+    for rows in (X, X.toarray()):
+        with pytest.raises(DataError, match="nan in row 90"):
+            thalweg.fit((rows, y), holdout=0.3, standardize=False)
+        with pytest.raises(DataError, match="nan in row 90"):
+            thalweg.fit_path((rows, y), standardize=False)
+
+
+def test_a_million_words_are_saved(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"t": [" ".join(f"word{i}x{j}" for j in range(200)) for i in range(400)], "y": [0, 1] * 200})
+    model = thalweg.fit(frame, target="y", text=["t"], min_rows=1, ngrams=2)
+    model.save(tmp_path / "m.thalweg")
+    back = thalweg.load(tmp_path / "m.thalweg")
+    assert back.recipe.columns == model.recipe.columns and back.columns > 150_000

@@ -50,7 +50,7 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     C              inverse strength of the penalty, > 0; np.inf for none. l2 = (1 - l1_ratio)/(C·S) per mean log-loss
                    and l1 = l1_ratio/(C·S), S the sum of all weights: the minimum is scikit-learn's
     l1_ratio       share of the penalty that is l1, in [0, 1]
-    solver         "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton" or "newton-cg"
+    solver         "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton", "newton-cg" or "orthant-newton"
     tol            relative gap P - P* ≤ tol·P to be certified
     max_iter       most steps (epochs, for minibatch and sgd); None: the solver's own limit
     fit_intercept  whether margins have an intercept, which is never penalised

@@ -14,7 +14,7 @@ from thalweg.certificate import Certificate
 from thalweg.errors import ModelFileError, OutputError
 from thalweg.model import Model
 from thalweg.output import write_whole
-from thalweg.recipe import Recipe
+from thalweg.recipe import Recipe, TextColumn
 from thalweg.stopping import Outcome
 
 SCHEMA = 1
@@ -42,12 +42,17 @@ def save(model: Model, path: str | Path) -> None:
     """
     if not np.isfinite(model.objective):
         raise OutputError(f"{path}: not written, since the run ended at no finite objective: {model.sentence}")
+    from safetensors import SafetensorError
     from safetensors.numpy import save as to_bytes
 
     tensors = _tensors(model)
     body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     metadata = {"format": _FORMAT, "schema": str(SCHEMA), "model": body, "sha256": _digest(SCHEMA, body, tensors)}
-    write_whole(Path(path), to_bytes(tensors, metadata=metadata), "the model")
+    try:
+        content = to_bytes(tensors, metadata=metadata)
+    except SafetensorError as error:
+        raise OutputError(f"{path}: the model could not be written: {error}.") from None
+    write_whole(Path(path), content, "the model")
 
 
 def load(path: str | Path) -> Model:
@@ -111,6 +116,10 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
         "mean": np.ascontiguousarray(model.recipe.mean),
         "scale": np.ascontiguousarray(model.recipe.scale),
     }
+    for i, column in enumerate(model.recipe.columns):
+        if isinstance(column, TextColumn):  # too many for the header, which may have 100 MB
+            tensors[f"words.{i}"] = np.frombuffer("\n".join(column.words).encode(), np.uint8)
+            tensors[f"idf.{i}"] = np.array(column.idf, dtype=np.float64)
     for key in _HISTORY:
         values = [np.nan if row.get(key) is None else row[key] for row in model.history]
         tensors[f"history.{key}"] = np.array(values, dtype=np.float64)
@@ -120,7 +129,7 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
 def _body(model: Model) -> dict[str, Any]:
     return {
         **{name: getattr(model, name) for name in _PLAIN},
-        "recipe": model.recipe.to_dict(),
+        "recipe": _without_words(model.recipe.to_dict()),
         "classes": list(model.classes),
         "objective": model.objective,
         "outcome": model.outcome.name,
@@ -133,7 +142,7 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
     for name, kind in _PLAIN.items():
         if not isinstance(body[name], kind):
             raise ValueError(f"{name} is {body[name]!r}")
-    recipe = Recipe.from_dict(body["recipe"], tensors["mean"], tensors["scale"])
+    recipe = Recipe.from_dict(_with_words(body["recipe"], tensors), tensors["mean"], tensors["scale"])
     coef = tensors["coef"]
     if coef.shape != (recipe.p,):
         raise ValueError(f"{coef.shape} weights for {recipe.p} columns")
@@ -156,6 +165,23 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
         history=tuple(history),
         **{name: body[name] for name in _PLAIN},
     )
+
+
+def _without_words(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe without what stands in tensors of its own."""
+    columns = [{key: value for key, value in column.items() if key not in ("words", "idf")}
+               for column in recipe["columns"]]  # fmt: skip
+    return {**recipe, "columns": columns}
+
+
+def _with_words(recipe: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    columns = []
+    for i, column in enumerate(recipe["columns"]):
+        if column["type"] == "text":
+            words = tensors[f"words.{i}"].tobytes().decode().split("\n")
+            column = {**column, "words": words, "idf": tensors[f"idf.{i}"].tolist()}
+        columns.append(column)
+    return {**recipe, "columns": columns}
 
 
 def _digest(schema: int, body: str, tensors: Mapping[str, np.ndarray]) -> str:

@@ -236,11 +236,12 @@ class Objective:
     @property
     def squares(self) -> np.ndarray:
         """(d,) the diagonal of the same largest Hessian: Σ s·x²/(4S) + l2 per column, 1/4 for the intercept."""
-        diagonal = self._data_squares + self.penalty.l2
+        diagonal = self.data_squares + self.penalty.l2
         return np.append(diagonal, 0.25) if self.intercept else diagonal
 
     @cached_property
-    def _data_squares(self) -> np.ndarray:
+    def data_squares(self) -> np.ndarray:
+        """(p,) Σ s·x²/(4S) of every column: one pass, once."""
         sums = self.engine.fold(self.rows, lambda block: Sums(np.zeros(0), product=self.kernel.squares(block)))
         self.counter[0] += self.share
         total = sums.product

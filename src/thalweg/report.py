@@ -164,10 +164,9 @@ def coefficients(model: Model, top: int) -> Table:
     table.add_row("(intercept)", f"{model.intercept:.6g}", "", f"{model.standardized_intercept:.6g}")
     with np.errstate(over="ignore"):
         ratios = np.exp(model.coef)
+    terms = model.recipe.terms
     for j in order:
-        table.add_row(
-            model.feature_names[j], f"{model.coef[j]:.6g}", f"{ratios[j]:.6g}", f"{model.standardized_coef[j]:.6g}"
-        )
+        table.add_row(terms[j].name, f"{model.coef[j]:.6g}", f"{ratios[j]:.6g}", f"{model.standardized_coef[j]:.6g}")
     return table
 
 

@@ -13,7 +13,7 @@ from thalweg.errors import UsageError
 @click.argument("train", required=False)
 @click.option("--target", metavar="COLUMN", help="The column to learn (libsvm files have their own).")
 @click.option("-o", "--output", metavar="MODEL", help="Write the model with the lowest held-out loss; with --holdout.")
-@click.option("--points", type=int, default=100, show_default=True, help="Strengths of l1.")
+@click.option("--points", type=int, help="Strengths of l1.  [default: 100]")
 @click.option("--ratio", type=float, default=1e-3, show_default=True, help="The smallest over the largest.")
 @click.option("--l1-ratio", type=float, default=1.0, show_default=True, help="l1/(l1 + l2); below 1, an elastic net.")
 @click.option("--tol", type=float, default=1e-6, show_default=True, help="Relative certified gap to reach.")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -111,7 +112,12 @@ def passes() -> Any:
 
 def get_ready(csr: Csr, tell: Callable[[str], None]) -> None:
     """Compile what passes over such rows need, or load it; `tell` hears of it where that takes a while."""
-    worker = threading.Thread(target=_call_on_nothing, args=(csr.data.dtype,), daemon=True)
+
+    def load() -> None:
+        with suppress(Exception):  # what cannot be compiled is met again, and said, by the run itself
+            _call_on_nothing(csr.data.dtype)
+
+    worker = threading.Thread(target=load, daemon=True)
     worker.start()
     worker.join(_UNNOTICED)
     if worker.is_alive():
@@ -122,7 +128,7 @@ def get_ready(csr: Csr, tell: Callable[[str], None]) -> None:
 def _call_on_nothing(dtype: np.dtype) -> None:
     empty = Csr(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, dtype), 1)
     block, theta, kernel = Block(empty, _NONE), np.zeros((2, 1)), Compiled()
-    kernel.sums(block, theta, Want.HESSIAN)
+    kernel.sums(block, theta, Want.HESSIAN, theta)
     kernel.product(block, np.zeros((0, 1)), theta)
     kernel.squares(block)
 

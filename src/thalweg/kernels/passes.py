@@ -1,4 +1,4 @@
-"""The only file that imports Numba: loops over the entries of CSR rows, one model at a time, outside Python's lock.
+"""Loops over the entries of CSR rows, one model at a time, outside Python's lock.
 
 Compiled once per machine and kept on disk beside this file, or where NUMBA_CACHE_DIR says. The formulas are those of
 `formulas`, compiled with them; after a change there this file must be saved again, since Numba looks at its date only.

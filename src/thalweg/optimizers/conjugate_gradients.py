@@ -71,10 +71,10 @@ class Reduced:
         self.free = np.ones((self.p, 1), dtype=bool) if free is None else free
         self.H_wb, self.H_bb = at.border[:-1], float(at.border[-1, 0])
         self.follows = objective.intercept and self.H_bb > 0.0
-        squares = objective.squares[: self.p, None]
-        self.damping = damping * squares
+        squares = objective.data_squares[:, None]
+        self.damping = damping * (squares + self.l2)
         # every curvature taken for their mean
-        centred = 4.0 * self.H_bb * (squares - self.l2) - self.H_wb**2 / max(self.H_bb, 1e-300)
+        centred = 4.0 * self.H_bb * squares - self.H_wb**2 / max(self.H_bb, 1e-300)
         # what cancels to nothing, or was never there, is held up by the penalty, or by a little of the whole
         least = 1e-8 * self.H_bb * float(np.max(squares, initial=0.0))
         self.diagonal = np.maximum(centred, least) + max(self.l2, 1e-300) + self.damping

@@ -32,6 +32,7 @@ _FORCING = 0.1  # share of the residual left far from the optimum
 _SHARE = 0.3  # of the tolerance, as the largest violation of an optimality condition relative to l1
 _STEPS = 4  # on a copy, before all columns are looked at again
 _HALVINGS = 40
+_NOISE = 1e-13  # relative rounding of P, summed over blocks that are cut otherwise on other columns
 _KEPT = 0.2  # of what the slope promised, below which the quadratic model is not to be trusted that far
 _DAMPING = 1e-2  # added to the model then, as a share of its largest diagonal
 _RIDGE = 1e-7  # where columns depend on each other the loss is flat and l1 alone slopes: far, but not to infinity
@@ -200,7 +201,7 @@ def _along(
     p, value = objective.rows.p, float(at.value[0])
     assert at.gradient is not None
     left = np.empty_like(curvatures)
-    t = 1.0
+    t, noise, blind = 1.0, _NOISE * value, 0
     for _ in range(_HALVINGS):
         theta = at.theta + t * direction
         theta[:p] = np.where(theta[:p] * signs > 0.0, theta[:p], 0.0)
@@ -217,8 +218,11 @@ def _along(
         if rise <= _SUFFICIENT * min(predicted, 0.0) and rise < 0.0:
             return new, left, t, rise / min(predicted, rise)
         inside = new if onto is objective else work.inside(new)
-        if abs(rise) <= 1e-14 * value and _violation(inside, objective) < _violation(at, objective):
+        if abs(rise) <= noise and _violation(inside, objective) < _violation(at, objective):
             return new, left, t, 0.5
+        blind += -predicted <= noise
+        if blind > 2:  # whatever P could still fall by cannot be seen
+            return None
         t *= 0.5
     return None
 
@@ -229,6 +233,6 @@ def _screened(objective: Objective, at: Evaluation, before: np.ndarray) -> np.nd
     if point is None:
         return before
     correlations, gap = point
-    p, penalty = objective.rows.p, objective.penalty
-    lengths = np.sqrt(np.maximum(4.0 * (objective.squares[:p] - penalty.l2), 0.0))
+    penalty = objective.penalty
+    lengths = np.sqrt(4.0 * objective.data_squares)
     return np.asarray(before | (np.abs(correlations) + np.sqrt(0.5 * gap) * lengths < penalty.l1))

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,8 @@ _ENDINGS = {
     ".svmlight": "libsvm",
 }
 _WHOLE = 64 << 20  # files up to here are hashed whole; larger ones by size, first and last MiB
-_LIBSVM_LINE = re.compile(rb"^\s*[+-]?[0-9.eE+-]+(\s+qid:\d+)?(\s+\d+:\S+)+\s*(#.*)?$")
+_LIBSVM_LINE = re.compile(rb"^\s*[+-]?[0-9.eE+-]+(\s+qid:\d+)?(\s+\d+:\S+)*\s*(#.*)?$")
+_LIBSVM_ENTRY = re.compile(rb"\s\d+:\S")
 _FOREIGN = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8 (iconv -f utf-16 -t utf-8 does)",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8 (iconv -f utf-16 -t utf-8 does)",
@@ -63,8 +65,10 @@ def kind_of(path: Path) -> str:
         head = file.read(1 << 16)
     if head.startswith(b"PAR1"):
         return "parquet"
-    lines = [line for line in head.splitlines()[:6] if line.strip() and not line.lstrip().startswith(b"#")][:5]
-    return "libsvm" if lines and all(_LIBSVM_LINE.match(line) for line in lines) else "csv"
+    whole = head if len(head) < 1 << 16 else head[: head.rfind(b"\n") + 1] or head[: head.rfind(b" ") + 1]
+    lines = [line for line in whole.splitlines()[:20] if line.strip() and not line.lstrip().startswith(b"#")]
+    fits = all(_LIBSVM_LINE.match(line) for line in lines) and any(_LIBSVM_ENTRY.search(line) for line in lines)
+    return "libsvm" if lines and fits else "csv"
 
 
 def refuse_foreign(path: Path) -> None:
@@ -93,8 +97,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with gzip.open(path) if is_packed(path) else path.open("rb") as file:
             yield cast(BinaryIO, file)
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise DataError(f"{path}: the file cannot be unpacked ({error}); is it whole?") from None
+    except (EOFError, zlib.error, OSError) as error:
+        what = "unpacked" if is_packed(path) else "read"
+        raise DataError(f"{path}: the file cannot be {what} ({error}); is it whole?") from None
 
 
 def fingerprint(path: Path) -> str:

@@ -5,6 +5,7 @@ it can round, is left to the parser below, which also knows the words for it.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -61,30 +62,37 @@ class Matrix:
 
 
 def read_libsvm(path: Path) -> Matrix:
-    """The rows of that file.
+    """The rows of that file, read once, from its beginning to its end.
 
     Raises DataError naming file and line: a missing label, an index that is not a whole number, not greater than the
     one before, or too large, a value that is not a finite number.
     """
-    rows, entries, size = _counts(path)
-    out = _Arrays(np.empty(rows), np.zeros(rows + 1, np.int64), np.empty(entries, np.int32), np.empty(entries))
+    parts: list[_Arrays] = []
     line = 0
-    for chunk in _chunks(path):
-        if size < _COMPILED_FROM or not _compiled(out, chunk):
-            _plainly(path, out, chunk, line)
+    large = path.stat().st_size >= _COMPILED_FROM
+    for chunk in _ahead(_chunks(path)):
+        part = _Arrays.room_for(chunk)
+        if not large or not _compiled(part, chunk):
+            _plainly(path, part, chunk, line)
+        parts.append(part)
         line += chunk.count(b"\n")
-    if out.rows == 0:
+    if not sum(part.rows for part in parts):
         raise DataError(f"{path}: there are no rows.")
-    indices, data = out.indices[: out.entries], out.data[: out.entries]
+    labels = np.concatenate([part.labels[: part.rows] for part in parts])
+    counts = np.concatenate([np.diff(part.indptr[: part.rows + 1]) for part in parts])
+    indices = np.concatenate([part.indices[: part.entries] for part in parts])
+    for part in parts:  # given back before the values, twice their size, are put together
+        part.indices = part.labels
+    data = np.concatenate([part.data[: part.entries] for part in parts])
     first = 0 if len(indices) and indices.min() == 0 else 1
     indices -= np.int32(first)
-    X = Csr(out.indptr[: out.rows + 1], indices, data, int(indices.max(initial=-1)) + 1)
-    return Matrix(str(path), X, out.labels[: out.rows], first, fingerprint(path))
+    X = Csr(np.concatenate([[0], np.cumsum(counts)]), indices, data, int(indices.max(initial=-1)) + 1)
+    return Matrix(str(path), X, labels, first, fingerprint(path))
 
 
 @dataclass
 class _Arrays:
-    """What is filled line by line; `rows` and `entries` count how far."""
+    """What a chunk is parsed into; `rows` and `entries` count how far."""
 
     labels: np.ndarray
     indptr: np.ndarray
@@ -93,13 +101,11 @@ class _Arrays:
     rows: int = 0
     entries: int = 0
 
-
-def _counts(path: Path) -> tuple[int, int, int]:
-    """Lines, colons and bytes: upper bounds of rows and entries, so that the arrays are made once."""
-    rows, colons, size = 1, 0, 0
-    for chunk in _chunks(path):
-        rows, colons, size = rows + chunk.count(b"\n"), colons + chunk.count(b":"), size + len(chunk)
-    return rows, colons, size
+    @classmethod
+    def room_for(cls, chunk: bytes) -> "_Arrays":
+        """As many rows as the chunk has lines, and as many entries as it has colons."""
+        rows, entries = chunk.count(b"\n") + 1, chunk.count(b":")
+        return cls(np.empty(rows), np.zeros(rows + 1, np.int64), np.empty(entries, np.int32), np.empty(entries))
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -117,12 +123,21 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield rest
 
 
+def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same chunks, the next one read and unpacked while the one before is parsed."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = pool.submit(next, chunks, None)
+            yield chunk
+
+
 def _compiled(out: _Arrays, chunk: bytes) -> bool:
     """Parse a chunk by compiled code; False, and nothing kept, where there is a line it does not take."""
     passes: Any = import_module("thalweg.readers.libsvm_passes")
     rows, entries, odd = passes.parse(
-        np.frombuffer(chunk, np.uint8), passes.TENS, out.labels, out.indptr, out.indices, out.data, out.rows,
-        out.entries, odd_numbers := np.empty((1000, 3), np.int64),
+        np.frombuffer(chunk, np.uint8), passes.TENS, out.labels, out.indptr, out.indices, out.data,
+        odd_numbers := np.empty((1000, 3), np.int64),
     )  # fmt: skip
     if rows < 0:
         return False
@@ -163,7 +178,7 @@ def _entries(path: Path, number: int, parts: list[str]) -> Iterator[tuple[int, f
     before = -1
     for part in parts:
         index, colon, text = part.partition(":")
-        if index == "qid":
+        if index == "qid" and colon and (not text or (text.isascii() and text.isdigit())):
             continue
         if not colon or not (index.isascii() and index.isdigit()):
             raise DataError(f"{path}, line {number}: found {part!r}, but index:value was expected, as in 3:0.5.")

@@ -108,15 +108,13 @@ def parse(
     indptr: np.ndarray,
     indices: np.ndarray,
     data: np.ndarray,
-    rows: int,
-    entries: int,
     odd_numbers: np.ndarray,
 ) -> tuple[int, int, int]:
-    """Fill the arrays from `rows` and `entries` on; returns both and how many numbers are left to Python.
+    """Fill the arrays; returns how many rows and entries there are, and how many numbers are left to Python.
 
     odd_numbers gets (entry, start, stop) of those. Returns -1 rows at the first line that is not plain.
     """
-    n, at, odd = len(text), 0, 0
+    n, at, odd, rows, entries = len(text), 0, 0, 0, 0
     while at < n:
         while at < n and (text[at] == 32 or text[at] == 9 or text[at] == 13):
             at += 1
@@ -134,9 +132,14 @@ def parse(
                     break
                 if blank == at:
                     return -1, 0, 0
-                if text[at] == 113 and at + 3 < n and text[at + 1] == 105 and text[at + 2] == 100:  # qid:
-                    while at < n and text[at] > 32:
+                if text[at] == 113:  # qid: and digits
+                    if at + 4 >= n or text[at + 1] != 105 or text[at + 2] != 100 or text[at + 3] != 58:
+                        return -1, 0, 0
+                    at += 4
+                    while at < n and 48 <= text[at] <= 57:
                         at += 1
+                    if at < n and not (text[at] == 32 or 9 <= text[at] <= 13):
+                        return -1, 0, 0
                     continue
                 start, place = at, 0
                 while at < n and 48 <= text[at] <= 57 and at - start < 11:

@@ -11,6 +11,7 @@ from thalweg.errors import DataError, UsageError
 from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
 from thalweg.recipe.columns import TextColumn
 
+_WHAT = {"words": "words of two letters or more", "characters": "characters"}
 _LOOKED_AT = 1000  # texts that tell which script it is
 _NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
@@ -53,7 +54,7 @@ def learn_text(name: str, texts: Sequence[str], weight: np.ndarray, options: Tex
         counts = vectorizer.fit_transform(texts)
     except ValueError:  # an empty vocabulary
         raise DataError(
-            f"{place}: column {name!r} holds no {tokens} at all; leave it out with --drop {name}."
+            f"{place}: column {name!r} holds no {_WHAT[tokens]}; leave it out with --drop {name}."
         ) from None
     rows = np.bincount(counts.indices, minlength=counts.shape[1])
     kept = np.flatnonzero(rows >= options.min_rows)

@@ -89,6 +89,11 @@ class Csr:
         product = np.asarray(self.raw @ raw)
         return product if self.centre is None else product - self.centre @ raw
 
+    def __getitem__(self, rows: slice) -> "Csr":
+        """Consecutive rows, as of an array."""
+        start, stop, _ = rows.indices(self.shape[0])
+        return self.rows(start, max(start, stop))
+
     def rows(self, start: int, stop: int) -> "Csr":
         """Consecutive rows, sharing the entries."""
         return replace(self, indptr=self.indptr[start : stop + 1])

@@ -17,7 +17,7 @@ from thalweg.observers import Trace
 from thalweg.recipe import TextOptions
 from thalweg.rows import MemoryRows
 from thalweg.train.data import Prepared, Source, prepare
-from thalweg.train.options import Options
+from thalweg.train.options import Options, flag
 from thalweg.train.run import Run, run
 
 _LIBRARIES = ("thalweg", "numpy", "scipy", "duckdb", "pyarrow")
@@ -73,7 +73,8 @@ def fit(
     rows          a path (csv, tsv, parquet, json lines, libsvm), SQL with `database` or `connection`, a pandas or
                   polars frame, an Arrow table, or arrays (X, y) of shapes (n, p) and (n,), X a SciPy sparse matrix too
     target        the column to learn; not for (X, y), and libsvm files have their own
-    method        "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton" or "newton-cg"
+    method        "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton", "newton-cg" or
+                  "orthant-newton"
     l2, l1        per-mean penalty strengths; l2 None means 1/S, S the total weight
     tol           relative certified gap to stop at; gradient_tol: gradient norm to stop at
     weights       column of sample weights, or an (n,) array for (X, y); offset likewise, added to the margins
@@ -126,6 +127,9 @@ def requested(rows: Any, given: Mapping[str, Any]) -> Request:
     reading = {key: value for key, value in read.items() if value is not None and (key, value) != ("header", True)}
     if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
         raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
+    for name, value in (("tokens", "auto"), ("ngrams", None), ("text_weights", "tfidf"), ("min_rows", 2)):
+        if given[name] != value and not given["text"]:
+            raise UsageError(f"{flag(name)} says how --text is read, but no column is named by --text.")
     source = Source(
         target=_name(given["target"], "--target"),
         weights=_name(given["weights"], "--weights"),

@@ -21,7 +21,7 @@ from thalweg.rows import Csr, MemoryRows, centre_and_scale, in_memory
 from thalweg.train.class_weights import class_weights
 from thalweg.train.options import Options
 
-_FILLED = 0.25  # share of cells from which a sparse matrix of few columns is faster dense
+_FILLED = 0.25  # share of cells from which sparse rows of few columns are faster as an array
 _DENSE_CELLS = 1 << 27
 
 
@@ -179,6 +179,8 @@ def _from_matrix(matrix: Matrix, source: Source, options: Options, holdout: Any)
     for name in ("weights", "offset", "classes"):
         if getattr(source, name) is not None:
             raise UsageError(f"{name} goes with tables and arrays; a libsvm file has labels and columns only.")
+    if (source.reading or {}).get("missing") is not None:
+        raise UsageError("--missing goes with tables; what a libsvm file leaves out is 0.")
     if source.target not in (None, LIBSVM_TARGET):
         raise UsageError(f"--target {source.target}: a libsvm file has one target, the number its lines begin with.")
     target = find_in(matrix, source.positive)
@@ -201,7 +203,10 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
             raise UsageError(f"{name} goes with a table; arrays (X, y) have no columns to read. Give a data frame.")
     _refuse_table_options(source, "arrays (X, y) have")
     data, classes = array_rows(rows[0], rows[1], source.weights, source.offset, source.positive, source.classes)
-    data, held_out = split(data, training_mask(data.n, options.holdout, options.seed))
+    training = training_mask(data.n, options.holdout, options.seed)
+    if training is not None:  # later a bad row would be told by its number among those that train
+        arrays.refuse_non_finite(data.X)
+    data, held_out = split(data, training)
     if len(np.unique(data.y)) < 2 and source.classes is None and held_out is not None:
         raise DataError("all training rows are of one class, since the other is held out; try another --seed.")
     if holdout is not None:

@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from inspect import signature
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from thalweg.engines import Threads
-from thalweg.errors import UsageError
+from thalweg.errors import RunError, UsageError
 from thalweg.events import Observer
 from thalweg.kernels import Want
 from thalweg.model import Model
@@ -18,6 +19,7 @@ from thalweg.objective import Objective
 from thalweg.observers import Trace
 from thalweg.optimizers import OPTIMIZERS, Newton, OrthantNewton
 from thalweg.penalties import penalty
+from thalweg.readers.arrays import refuse_non_finite
 from thalweg.rows import DenseRows, MemoryRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome, Rules
@@ -74,7 +76,7 @@ def fit_path(
     rows: Any,
     target: str | None = None,
     *,
-    points: int = 100,
+    points: int | None = None,
     ratio: float = 1e-3,
     l1s: Sequence[float] | None = None,
     l1_ratio: float = 1.0,
@@ -83,29 +85,36 @@ def fit_path(
 ) -> Path:
     """Fit the same rows for many strengths of l1, each proved like any fit.
 
-    points     strengths, equally spaced on the logarithmic scale
+    points     strengths, equally spaced on the logarithmic scale; 100 unless told
     ratio      the smallest as a share of the largest, which is the least that keeps every weight at zero
     l1s        the strengths themselves instead, in any order
     l1_ratio   l1/(l1 + l2) at every strength, in (0, 1]; below 1 it is an elastic net
-    options    every other keyword of `thalweg.fit` but method, l1 and l2, with the same meaning
+    options    every other keyword of `thalweg.fit` but method, l1, l2 and patience, with the same meaning
 
     Raises UsageError for strengths that are none, and all that `thalweg.fit` raises. Ctrl-C ends the path with the
     strengths done so far. Source: Friedman, Hastie and Tibshirani, Regularization Paths, 2010.
     """
     own = {name: parameter.default for name, parameter in signature(fit).parameters.items()}
-    refused = {"method": f"a path is fitted by {_METHOD}", "l1": "l1s gives the strengths", "l2": "l1_ratio gives it"}
+    refused = {"method": f"a path is fitted by {_METHOD}", "l1": "l1s gives the strengths", "l2": "l1_ratio gives it",
+               "patience": "every strength is fitted to its optimum"}  # fmt: skip
     for name in options:
         if name in refused:
             raise UsageError(f"{name} has no place in a path: {refused[name]}.")
         if name not in own:
             raise TypeError(f"fit_path() got an unexpected keyword argument {name!r}")
-    if not (isinstance(points, int) and points >= 2):
+    if points is not None and l1s is not None:
+        raise UsageError("points has no meaning beside l1s, which are the points.")
+    if points is not None and not (isinstance(points, Integral) and points >= 2):
         raise UsageError(f"points is {points!r}, but must be a whole number of at least 2.")
     for name, share in (("ratio", ratio), ("l1_ratio", l1_ratio)):
-        if not (isinstance(share, int | float) and 0.0 < share <= 1.0):
+        if not (isinstance(share, Real) and not isinstance(share, bool) and 0.0 < share <= 1.0):
             raise UsageError(f"{name} is {share!r}, but must lie above 0 and not above 1.")
     request = requested(rows, {**own, **options, "target": target, "method": _METHOD})
-    return _Walk(request, float(l1_ratio), observers).go(points, float(ratio), l1s)
+    try:
+        return _Walk(request, float(l1_ratio), observers).go(int(points or 100), float(ratio), l1s)
+    except RunError:
+        refuse_non_finite(request.prepared.rows.X)
+        raise
 
 
 class _Walk:
@@ -143,11 +152,14 @@ class _Walk:
                     break
                 self.clock.passes += self.objective.passes
                 theta, start = solution.theta, solution.state
-                run = Run(solution, _METHOD, "", self.objective.penalty.l2, self.clock.passes - before,
+                kept = replace(solution, state=None)  # as large as the rows, and of use to the next strength only
+                run = Run(kept, _METHOD, "", self.objective.penalty.l2, self.clock.passes - before,
                           time.perf_counter() - began)  # fmt: skip
+                try:
+                    losses.append(np.nan if judge is None else judge(theta))
+                except KeyboardInterrupt:
+                    break
                 runs.append((run, trace))
-                if judge is not None:
-                    losses.append(judge(theta))
                 if solution.outcome is Outcome.INTERRUPTED:
                     break
             interrupted = len(runs) < len(strengths) or runs[-1][0].solution.outcome is Outcome.INTERRUPTED
