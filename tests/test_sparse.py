@@ -574,7 +574,7 @@ def test_liblinears_l1_optimum_is_ours(C: float) -> None:
 def test_a_path_wastes_no_passes_on_what_rounding_hides() -> None:
     X, y = random_rows(11, n=20_000, p=3_000, share=0.01)
     path = thalweg.fit_path((X, y), points=15, standardize=False)
-    assert max(run.passes for run, _ in path._runs) < 60
+    assert all(run.passes < 40 * (run.solution.steps + 1) for run, _ in path._runs)  # a search that fails takes 40
     assert all(run.solution.state is None for run, _ in path._runs)
 
 

@@ -29,7 +29,7 @@ from thalweg.rows import SparseRows
 _CHOLESKY = 500  # columns up to which a Hessian is formed, for rows that are dense or of few
 _ENTRIES = 1_000_000  # entries: of more, a dozen products cost less than all pairs
 _FORCING = 0.1  # share of the residual left far from the optimum
-_SHARE = 0.3  # of the tolerance, as the largest violation of an optimality condition relative to l1
+_SHARE = 1.0  # of the tolerance, as the largest violation of an optimality condition relative to l1
 _STEPS = 4  # on a copy, before all columns are looked at again
 _HALVINGS = 40
 _NOISE = 1e-13  # relative rounding of P, summed over blocks that are cut otherwise on other columns
