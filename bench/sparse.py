@@ -89,7 +89,8 @@ def _a9a() -> Iterator[tuple[str, Any, np.ndarray, tuple[float, ...]]]:
     if A9A.exists():
         rows = read_libsvm(A9A)
         y = (rows.y > 0).astype(float)
-        yield "a9a", sp.csr_matrix(rows.X.raw), y, (1.0 / len(y), 0.01 / len(y))
+        X = sp.csr_matrix((rows.X.data, rows.X.indices, rows.X.indptr.astype(np.int32)), shape=rows.X.shape)
+        yield "a9a", X, y, (1.0 / len(y), 0.01 / len(y))
     else:
         print("a9a: ../shared/data is not beside the project; left out")
 
