@@ -561,6 +561,14 @@ def test_a_timestamp_beside_words_keeps_its_digits() -> None:
     assert beside.outcome is thalweg.Outcome.CERTIFIED and beside.objective <= alone.objective * 1.001
 
 
+def test_a_sparse_column_too_far_from_zero_gets_a_note() -> None:
+    X, y = random_rows(13)
+    far = sp.hstack([X, sp.csr_array(1e8 + np.arange(300.0)[:, None])], format="csr")
+    (note,) = thalweg.fit((far, y)).notes
+    assert "'x40' lies 1e+06 deviations from 0" in note
+    assert thalweg.fit((X, y)).notes == ()
+
+
 @pytest.mark.parametrize("C", [0.3, 3.0])
 def test_liblinears_l1_optimum_is_ours(C: float) -> None:
     X, y = random_rows(10)

@@ -1,5 +1,6 @@
 """Whatever rows a fit is given, as the numbers it runs on: a table through the recipe, or arrays as they are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from thalweg.train.options import Options
 
 _FILLED = 0.25  # share of cells from which sparse rows of few columns are faster as an array
 _DENSE_CELLS = 1 << 27
+_FAR = 1e5  # deviations from 0 from which a square keeps fewer than six digits of a column's spread
 
 
 @dataclass(frozen=True)
@@ -246,10 +248,21 @@ def _standardized(
                 f"the column {recipe.terms[int(np.argmax(bad))].name} holds numbers so large that their squares "
                 "overflow; divide it by a power of ten."
             )
-        recipe = replace(recipe, mean=centre, scale=scale, standardized=True)
+        notes = tuple(_far_from_zero(data, recipe, centre, scale))
+        recipe = replace(recipe, mean=centre, scale=scale, standardized=True, notes=notes)
         data = data.standardized(centre, scale)
         held_out = None if held_out is None else held_out.standardized(centre, scale)
     return Prepared(data, held_out, recipe, classes, origin)
+
+
+def _far_from_zero(data: MemoryRows, recipe: Recipe, centre: np.ndarray, scale: np.ndarray) -> Iterator[str]:
+    """A note for each column that implicit centring costs more digits than are left."""
+    if isinstance(data.X, Csr):
+        for j in np.flatnonzero(np.abs(centre) > _FAR * scale):
+            yield (
+                f"{recipe.terms[j].name!r} lies {abs(centre[j]) / scale[j]:.0e} deviations from 0, where sparse "
+                "columns lose their digits: subtract about its mean first, or give a dense array."
+            )
 
 
 def _smaller(X: Csr) -> np.ndarray | Csr:
