@@ -579,6 +579,18 @@ def test_liblinears_l1_optimum_is_ours(C: float) -> None:
     assert np.array_equal(model.coef == 0.0, np.abs(coef) < 1e-9)
 
 
+@pytest.mark.parametrize(
+    ("l1", "minimum", "nonzero"),
+    [(0.05, 0.583757166976234, 29), (0.01, 0.301049162135452, 36), (0.002, 0.128233353243791, 36)],
+)
+def test_celer_skglm_and_liblinear_end_at_the_same_minimum(l1: float, minimum: float, nonzero: int) -> None:
+    """celer 0.7.4, skglm 0.5 and liblinear 2.50 -s 6, each at its tightest tolerance, agree on these to 15 digits."""
+    X, y = random_rows(10)
+    model = thalweg.fit((X, y), l1=l1, l2=0.0, standardize=False, intercept=False, tol=1e-12)
+    assert model.objective == pytest.approx(minimum, rel=1e-13)
+    assert np.count_nonzero(model.coef) == nonzero
+
+
 def test_a_path_wastes_no_passes_on_what_rounding_hides() -> None:
     X, y = random_rows(11, n=20_000, p=3_000, share=0.01)
     path = thalweg.fit_path((X, y), points=15, standardize=False)

@@ -1,7 +1,7 @@
 """Replaying a recipe on a table: batch by batch, as one dense array or, where most of it would be zeros, compressed."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
@@ -65,6 +65,7 @@ def _dense(table: Table, readers: Sequence["_Reader"], batches: Any, mean: np.nd
     for places, batch in batches:
         j = 0
         for i, reader in enumerate(readers):
+            assert not isinstance(reader, _Texts)  # a table with text is always compressed
             for values in reader.dense(batch.column(i), places):
                 X[places, j] = (values - mean[j]) / scale[j]
                 j += 1
@@ -90,19 +91,12 @@ def _sparse(table: Table, readers: Sequence["_Reader"], batches: Any, mean: np.n
     return Csr.of_scipy(X if (np.diff(order) == 1).all() else X[np.argsort(order)])
 
 
-class _Reader(Protocol):
-    """One column of a table on its way into the matrix: what SQL asks for, and what its batches become."""
-
-    expression: str
-
-    def dense(self, batch: Any, places: np.ndarray | slice) -> Iterator[np.ndarray]: ...
-
-    def sparse(self, batch: Any, places: np.ndarray | slice) -> Any:
-        """(m, width): compressed, or an array where the column has no zeros to speak of."""
-        ...
-
-
 class _Numbers:
+    """One column on its way into the matrix, as the two below: what SQL asks for, and what its batches become.
+
+    `dense` gives the columns one by one; `sparse` all of them, compressed, or as an array where they have no zeros.
+    """
+
     def __init__(self, table: Table, column: NumberColumn, missing: tuple[str, ...]) -> None:
         self.table, self.column = table, column
         self.expression = self._sql(missing)
@@ -172,11 +166,9 @@ class _Texts:
         self.expression = f"coalesce({table.text(column.name, missing)}, '')"
         self._count = Counter(column)
 
-    def dense(self, batch: Any, places: np.ndarray | slice) -> Iterator[np.ndarray]:
-        raise NotImplementedError("a table with text is always compressed")
-
     def sparse(self, batch: Any, places: np.ndarray | slice) -> Any:
         return self._count(batch.to_pylist())
 
 
+_Reader = _Numbers | _Levels | _Texts
 _READERS: dict[type, Any] = {NumberColumn: _Numbers, CategoryColumn: _Levels, TextColumn: _Texts}
