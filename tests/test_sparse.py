@@ -163,7 +163,7 @@ def test_who_waits_for_compilation_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     X, y = large()
     kinds: list[tuple[str, str]] = []
     thalweg.fit((X, y), observers=[lambda event: kinds.append((event.kind, event.stage))])
-    assert kinds[0] == ("wait", "compiling the loops for sparse rows, once on this machine: a few seconds")
+    assert kinds[0] == ("wait", "compiling loops for sparse rows, once: a few seconds")
 
 
 def test_auto_says_why_and_small_problems_load_no_compiler() -> None:

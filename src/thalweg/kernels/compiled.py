@@ -121,7 +121,7 @@ def get_ready(csr: Csr, tell: Callable[[str], None]) -> None:
     worker.start()
     worker.join(_UNNOTICED)
     if worker.is_alive():
-        tell("compiling the loops for sparse rows, once on this machine: a few seconds")
+        tell("compiling loops for sparse rows, once: a few seconds")
     worker.join()
 
 
