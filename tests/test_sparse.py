@@ -621,6 +621,17 @@ def test_libsvm_is_known_by_its_first_lines_however_long_they_are(tmp_path: Path
     assert thalweg.fit(path).columns == 11_999
 
 
+def test_packed_files_of_several_streams_are_read_whole_and_cut_ones_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.libsvm.gz"
+    path.write_bytes(gzip.compress(b"1 1:1\n-1 2") + gzip.compress(b":1\n1 3:1\n") + bytes(64))
+    assert read_libsvm(path).X.indices.tolist() == [0, 1, 2]
+    whole = gzip.compress(b"".join(b"1 %d:1\n" % (i + 1) for i in range(5000)))
+    for length in (len(whole) - 1, len(whole) // 2, 12):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="cannot be unpacked"):
+            read_libsvm(path)
+
+
 def test_a_gzip_file_damaged_in_its_middle_is_named(tmp_path: Path) -> None:
     for name, line in (("t.libsvm.gz", "1 1:0.5\n-1 2:1\n"), ("t.csv.gz", "x,y\n" + "1,0\n2,1\n")):
         content = bytearray(gzip.compress((line * 40_000).encode(), compresslevel=1))

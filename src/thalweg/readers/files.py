@@ -94,9 +94,38 @@ def is_packed(path: Path) -> bool:
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked. Raises DataError where the gzip stream is broken."""
+    with _in_words(path), gzip.open(path) if is_packed(path) else path.open("rb") as file:
+        yield cast(BinaryIO, file)
+
+
+def pieces(path: Path, size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of about that size: zlib at its own pace, which Python's gzip files do not reach.
+
+    Raises DataError where the gzip stream is broken.
+    """
+    packed = is_packed(path)
+    with _in_words(path), path.open("rb") as file:
+        stream, begun = zlib.decompressobj(31), False
+        while piece := file.read(size // 16 if packed else size):
+            if not packed:
+                yield piece
+                continue
+            parts = []
+            while piece:
+                begun = True
+                parts.append(stream.decompress(piece))
+                piece = stream.unused_data
+                if stream.eof:  # another stream may follow, after zeros that only pad
+                    stream, begun, piece = zlib.decompressobj(31), False, piece.lstrip(b"\x00")
+            yield b"".join(parts)
+        if begun:
+            raise EOFError("it ended before its end-of-stream marker")
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
     try:
-        with gzip.open(path) if is_packed(path) else path.open("rb") as file:
-            yield cast(BinaryIO, file)
+        yield
     except (EOFError, zlib.error, OSError) as error:
         what = "unpacked" if is_packed(path) else "read"
         raise DataError(f"{path}: the file cannot be {what} ({error}); is it whole?") from None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import DataError
-from thalweg.readers.files import fingerprint, opened
+from thalweg.readers.files import fingerprint, pieces
 from thalweg.rows import Csr
 
 _LARGEST = 2**31 - 2  # columns are counted by int32
@@ -110,17 +110,16 @@ class _Arrays:
 
 def _chunks(path: Path) -> Iterator[bytes]:
     """The file in pieces that end where a line ends."""
-    with opened(path) as file:
-        rest = b""
-        while piece := file.read(_CHUNK):
-            cut = piece.rfind(b"\n") + 1
-            if cut:
-                yield rest + piece[:cut]
-                rest = piece[cut:]
-            else:
-                rest += piece
-        if rest:
-            yield rest
+    rest = b""
+    for piece in pieces(path, _CHUNK):
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield rest + piece[:cut]
+            rest = piece[cut:]
+        else:
+            rest += piece
+    if rest:
+        yield rest
 
 
 def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
