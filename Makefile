@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 
-.PHONY: demo test test-slow check format bench figures lock clean
+.PHONY: demo test test-slow check format bench bench-stream figures lock clean
 
 demo: $(READY)
 	@$(BIN)/python scripts/demo.py
@@ -27,6 +27,9 @@ format: $(READY)
 
 bench: $(PEERS)
 	$(BIN)/python -m bench
+
+bench-stream: $(PEERS)
+	$(BIN)/python -m bench stream
 
 figures: $(READY)
 	$(BIN)/thalweg textbook figures -o docs/textbook/figures

@@ -200,7 +200,7 @@ def test_columns_that_do_not_fit_the_model_are_named_at_predict(
     assert "no column 'age' for this model" in capsys.readouterr().err
     write("word.csv", "age,job,since,member,weight\nold,cook,2020-01-01,true,1\n")
     assert run(["predict", "m.thalweg", "word.csv", "-o", "out.csv"]) == 1
-    assert "row 1 (line 2): column 'age' holds 'old', but the model learnt a number" in capsys.readouterr().err
+    assert "line 2: column 'age' holds 'old', but the model learnt a number" in capsys.readouterr().err
     assert not Path("out.csv").exists()
 
 

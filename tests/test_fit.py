@@ -250,11 +250,13 @@ def test_rows_that_cannot_be_used_are_refused_in_a_sentence(rows: tuple, options
 def test_the_exported_names_are_these() -> None:
     assert sorted(thalweg.__all__) == [
         "Certificate",
+        "CheckpointError",
         "DataError",
         "Event",
         "LogisticRegression",
         "Model",
         "ModelFileError",
+        "Online",
         "Outcome",
         "OutputError",
         "RunError",

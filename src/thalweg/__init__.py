@@ -13,22 +13,33 @@ if TYPE_CHECKING:
     from thalweg import figures, textbook
     from thalweg.certificate import Certificate
     from thalweg.descent.descend import descend
-    from thalweg.errors import DataError, ModelFileError, OutputError, RunError, ThalwegError, UsageError
+    from thalweg.errors import (
+        CheckpointError,
+        DataError,
+        ModelFileError,
+        OutputError,
+        RunError,
+        ThalwegError,
+        UsageError,
+    )
     from thalweg.estimator import LogisticRegression
     from thalweg.events import Event
     from thalweg.model import Model
     from thalweg.model_file import load
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
+    from thalweg.train.online import Online
     from thalweg.train.path import fit_path
 
 _HOME = {
     "Certificate": "thalweg.certificate",
+    "CheckpointError": "thalweg.errors",
     "DataError": "thalweg.errors",
     "Event": "thalweg.events",
     "LogisticRegression": "thalweg.estimator",
     "Model": "thalweg.model",
     "ModelFileError": "thalweg.errors",
+    "Online": "thalweg.train.online",
     "OutputError": "thalweg.errors",
     "Outcome": "thalweg.stopping",
     "RunError": "thalweg.errors",
@@ -44,11 +55,13 @@ _MODULES = ("figures", "textbook")
 
 __all__ = [
     "Certificate",
+    "CheckpointError",
     "DataError",
     "Event",
     "LogisticRegression",
     "Model",
     "ModelFileError",
+    "Online",
     "Outcome",
     "OutputError",
     "RunError",

@@ -4,6 +4,7 @@
     ├── UsageError       options that do not go together, or a value out of its range    (exit code 2)
     ├── DataError        something in the rows: names file, row, column, value, way out  (exit code 1)
     ├── ModelFileError   a model file that cannot be read                                (exit code 1)
+    ├── CheckpointError  a checkpoint that cannot be gone on from                        (exit code 1)
     ├── OutputError      a file that cannot be written                                   (exit code 1)
     ├── RunError         the run itself could not go on                                  (exit code 1)
     └── OptionalDependencyError   a library for this feature is not installed            (exit code 1)
@@ -30,6 +31,10 @@ class DataError(ThalwegError, ValueError):
 
 class ModelFileError(ThalwegError):
     """A model file is missing, damaged, foreign or too new."""
+
+
+class CheckpointError(ThalwegError):
+    """A checkpoint is damaged, too new, or of another run."""
 
 
 class OutputError(ThalwegError):

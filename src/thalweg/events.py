@@ -11,7 +11,8 @@ import numpy as np
 class Event:
     """One moment of a run, with all that a progress bar, a page or a checkpoint needs.
 
-    kind            "start", "step" or "end"; or "wait", before a run that has to wait for something
+    kind            "start", "step" or "end"; "wait", before a run that has to wait for something; "rows", between
+                    the steps of a run that streams; "note", of something that went wrong without ending the run
     stage           which of the run's stages, e.g. "1/16 of the rows" or "all rows"; what a run waits for
     step            steps done in this stage (an epoch, for the stochastic methods)
     passes          passes over the full rows so far, all stages together (a sample counts its share)
@@ -26,6 +27,10 @@ class Event:
     theta           (p [+1 with an intercept], k) the point itself; not a copy
     state           the optimizer's whole state, enough to go on from
     outcome         at "end": how the run ended, in a sentence
+    rows            read so far in this pass, where rows are streamed
+    share           of the pass that is done, 0 to 1, or None where nobody knows
+    auc, baseline   of rows predicted before they were learnt from: area under the ROC curve, and the log-loss of the
+                    best constant
     """
 
     kind: str
@@ -43,6 +48,10 @@ class Event:
     theta: np.ndarray | None = field(default=None, repr=False)
     state: Any = field(default=None, repr=False)
     outcome: str | None = None
+    rows: int | None = None
+    share: float | None = None
+    auc: float | None = None
+    baseline: float | None = None
 
     @property
     def relative_gap(self) -> float | None:

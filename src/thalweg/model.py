@@ -35,6 +35,8 @@ class Model:
     history                 one mapping a step: stage, step, passes, seconds, objective, gradient_norm, gap, rate,
                             holdout_loss
     holdout                 quality on the held-out rows, or None
+    progressive             of a model learnt online: how well rows were predicted before they were learnt from
+                            (rows, log_loss, auc, baseline, skipped); else None
     options, data, versions what it was fitted with, on, and by
     """
 
@@ -53,6 +55,7 @@ class Model:
     rows: int
     history: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
     holdout: Mapping[str, Any] | None = None
+    progressive: Mapping[str, Any] | None = None
     reason: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)

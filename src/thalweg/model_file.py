@@ -15,11 +15,13 @@ from thalweg.errors import ModelFileError, OutputError
 from thalweg.model import Model
 from thalweg.output import write_whole
 from thalweg.recipe import Recipe, TextColumn
+from thalweg.recipe.hashing import HashedColumns
 from thalweg.stopping import Outcome
 
 SCHEMA = 1
 _FORMAT = "thalweg"
 _HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
+_HASHED = ("slots", "named", "origin", "letters", "ends")  # arrays of hashed columns
 _PLAIN: dict[str, Any] = {
     "sentence": str,
     "method": str,
@@ -29,6 +31,7 @@ _PLAIN: dict[str, Any] = {
     "seconds": int | float,
     "rows": int,
     "holdout": dict | None,
+    "progressive": dict | None,
     "options": dict,
     "data": dict,
     "versions": dict,
@@ -120,6 +123,8 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
         if isinstance(column, TextColumn):  # too many for the header, which may have 100 MB
             tensors[f"words.{i}"] = np.frombuffer("\n".join(column.words).encode(), np.uint8)
             tensors[f"idf.{i}"] = np.array(column.idf, dtype=np.float64)
+        if isinstance(column, HashedColumns):
+            tensors |= {f"{name}.{i}": np.ascontiguousarray(getattr(column, name)) for name in _HASHED}
     for key in _HISTORY:
         values = [np.nan if row.get(key) is None else row[key] for row in model.history]
         tensors[f"history.{key}"] = np.array(values, dtype=np.float64)
@@ -127,18 +132,21 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
 
 
 def _body(model: Model) -> dict[str, Any]:
+    norm = model.certificate.gradient_norm
+    no_gradient = np.isnan(norm)
     return {
         **{name: getattr(model, name) for name in _PLAIN},
         "recipe": _without_words(model.recipe.to_dict()),
         "classes": list(model.classes),
         "objective": model.objective,
         "outcome": model.outcome.name,
-        "certificate": asdict(model.certificate),
+        "certificate": {**asdict(model.certificate), "gradient_norm": None if no_gradient else norm},
         "stages": [row.get("stage") for row in model.history],
     }
 
 
 def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
+    body = {"progressive": None, **body}
     for name, kind in _PLAIN.items():
         if not isinstance(body[name], kind):
             raise ValueError(f"{name} is {body[name]!r}")
@@ -154,6 +162,7 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
             row[key] = None if np.isnan(value) else int(value) if key == "step" else value
         history.append(row)
     negative, positive = body["classes"]
+    norm = body["certificate"]["gradient_norm"]
     return Model(
         recipe=recipe,
         classes=(negative, positive),
@@ -161,7 +170,7 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
         standardized_intercept=float(tensors["intercept"][0]),
         objective=float(body["objective"]),
         outcome=Outcome[body["outcome"]],
-        certificate=Certificate(**body["certificate"]),
+        certificate=Certificate(**{**body["certificate"], "gradient_norm": np.nan if norm is None else norm}),
         history=tuple(history),
         **{name: body[name] for name in _PLAIN},
     )
@@ -177,6 +186,8 @@ def _without_words(recipe: dict[str, Any]) -> dict[str, Any]:
 def _with_words(recipe: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     columns = []
     for i, column in enumerate(recipe["columns"]):
+        if column["type"] == "hashed":
+            column = {**column, **{name: tensors[f"{name}.{i}"] for name in _HASHED}}
         if column["type"] == "text":
             words = tensors[f"words.{i}"].tobytes().decode().split("\n")
             column = {**column, "words": words, "idf": tensors[f"idf.{i}"].tolist()}

@@ -19,7 +19,7 @@ from thalweg.errors import RunError
 from thalweg.kernels import Kernel, Want
 from thalweg.kernels.sums import Sums, Updates
 from thalweg.penalties import Penalty
-from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows
+from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows, labels_of
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
@@ -100,8 +100,10 @@ class Objective:
     ) -> Evaluation:
         """One pass: P at theta (d, k), with as many derivatives as wanted; `step` is the Δ (d, k) that led to theta.
 
-        `curvatures` (n, k), where given, are left there for `product`.
+        `curvatures`, where given, are left there for `product`; `new_curvatures` makes them.
         """
+        if curvatures is not None and self.streamed:
+            curvatures[:], curvatures = theta, None
         sums = self._fold(
             self._padded(theta), want, None if step is None else self._padded(step), curvatures=curvatures
         )
@@ -122,8 +124,19 @@ class Objective:
             parts |= {"step": step, "reach": sums.reach, "divergence": sums.divergence / S, "product": product}
         return Evaluation(theta, loss + self.penalty.value(w), loss, **parts)
 
+    @property
+    def streamed(self) -> bool:
+        """Whether the rows are read anew in each pass, and nothing may be kept that is as long as they are."""
+        return bool(getattr(self.rows, "streamed", False))
+
+    def new_curvatures(self) -> np.ndarray:
+        """Where `evaluate` leaves what `product` needs: h (n, 1); of a stream, the point (d, 1) itself."""
+        return np.empty((self.d if self.streamed else self.rows.n, 1))
+
     def product(self, curvatures: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """∇²P·v (d, k) for v (d, k), at the point that left those curvatures (n, k): one pass."""
+        """∇²P·v (d, k) for v (d, k), at the point that left those curvatures: one pass."""
+        if self.streamed:
+            return self._product_at(curvatures, v)
         point = self._padded(v)
 
         def task(block: Block) -> Sums:
@@ -134,6 +147,16 @@ class Objective:
         self.counter[0] += self.share
         assert sums.product is not None
         product = sums.product[: self.d] / self.total_weight
+        product[: self.rows.p] += self.penalty.gradient(v[: self.rows.p])
+        return product
+
+    def _product_at(self, theta: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """∇²P(theta)·v: what the step v from theta would report. A short one, for margins that do not overflow."""
+        short = 1.0 / max(float(np.abs(v).max(initial=0.0)), 1e-300)
+        step = self._padded(v * short)
+        sums = self._fold(self._padded(theta) + step, Want.LOSS, step)
+        assert sums.product is not None
+        product = sums.product[: self.d] / (self.total_weight * short)
         product[: self.rows.p] += self.penalty.gradient(v[: self.rows.p])
         return product
 
@@ -189,7 +212,9 @@ class Objective:
         return part
 
     def cells(self, columns: np.ndarray) -> int:
-        """How many numbers those columns hold."""
+        """How many numbers those columns hold; a stream is read whole whatever the columns."""
+        if self.streamed:
+            return self.rows.n * self.rows.p
         if isinstance(self.rows, SparseRows):
             return int(self.rows.column_entries[columns].sum())
         return self.rows.n * len(columns)
@@ -198,10 +223,7 @@ class Objective:
         """P at w = 0 and the best b without offsets: log-loss of the base rate, or log 2 without an intercept."""
         if not self.intercept:
             return float(np.log(2.0))
-        ones = sum(
-            float(block.y.sum() if block.weight is None else block.weight @ block.y) for block in self.rows.blocks()
-        )
-        rate = ones / self.total_weight
+        rate = labels_of(self.rows).positive / self.total_weight
         return -sum(q * float(np.log(q)) for q in (rate, 1.0 - rate) if q > 0.0)
 
     @cached_property
@@ -210,13 +232,8 @@ class Objective:
 
         Soft labels are never separated, and with offsets a row may be on its side by its offset alone.
         """
-        smallest = np.inf
-        for block in self.rows.blocks():
-            if block.offset is not None or not np.isin(block.y, (0.0, 1.0)).all():
-                return 0.0
-            positive = np.ones(1) if block.weight is None else block.weight[block.weight > 0.0]
-            smallest = min(smallest, float(positive.min(initial=np.inf)))
-        return smallest
+        labels = labels_of(self.rows)
+        return labels.smallest if labels.hard else 0.0
 
     @cached_property
     def smoothness(self) -> float:

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from thalweg.errors import OutputError
@@ -37,24 +39,47 @@ def write_whole(path: Path, content: bytes, what: str) -> None:
     A link stays, and the file it leads to is replaced; a device, such as /dev/null, is written to as it is. Raises
     OutputError with the cause in words.
     """
+    with written_whole(path, what) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, what: str) -> Iterator[Path]:
+    """A file to write instead of `path`: in the same folder, synced and renamed when the block is left without error.
+
+    As `write_whole`, for content that is not to be in memory at once.
+    """
     temporary = None
     path = _behind_links(path)
     try:
         if _is_device(path):
-            path.write_bytes(content)
+            yield path
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
-            file.write(content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        raise OutputError(f"{path}: {what} could not be written: {error.strerror or error}.") from None
+        _remove(temporary)
+        raise OutputError(f"{path}: {what} could not be written: {reason(error)}.") from None
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def reason(error: BaseException) -> str:
+    """What the system said, also where a library put its number into words of its own."""
+    number = re.search(r"\[errno (\d+)\]", str(error))
+    return os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or str(error)
+
+
+def _remove(temporary: Path | None) -> None:
+    if temporary is not None:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _behind_links(path: Path) -> Path:

@@ -13,6 +13,7 @@ from thalweg.certificate import WORDS, Certificate
 from thalweg.metrics import Report
 from thalweg.model import Model
 from thalweg.recipe import CategoryColumn, NumberColumn, TextColumn
+from thalweg.recipe.hashing import HashedColumns
 from thalweg.train.path import Path as L1Path
 
 
@@ -30,10 +31,10 @@ def fitted(model: Model, path: Path) -> RenderableType:
         outcome(model),
         facts(
             {
-                "rows x columns": f"{model.rows:,} x {model.columns}",
+                "rows x columns": f"{model.rows:,} x {model.columns:,}",
                 "method": effort(model),
                 **({"chosen since": model.reason} if model.reason else {}),
-                "objective": f"{model.objective:.10g}",
+                **({"objective": f"{model.objective:.10g}"} if model.progressive is None else {}),
                 **({} if model.holdout is None else held_out(model.holdout)),
                 "model": str(path),
             }
@@ -55,6 +56,8 @@ def certificate_sentence(objective: float, certificate: Certificate) -> str:
             f"The objective {objective:.10g} is at most {certificate.gap:.1e} above its minimum "
             f"(relative gap {certificate.relative_gap:.1e}; certificate {certificate.kind}: {WORDS[certificate.kind]})."
         )
+    if np.isnan(certificate.gradient_norm):
+        return f"There is no bound: {certificate.reason}."
     decrement = certificate.newton_decrement
     return (
         f"The objective is {objective:.10g}; {certificate.reason}: gradient norm {certificate.gradient_norm:.1e}"
@@ -197,6 +200,12 @@ def recipe_lines(model: Model) -> Iterator[tuple[str, str]]:
             weights = "tf-idf, rows of length 1" if column.weights == "tfidf" else "counts"
             longest = f" in runs of up to {column.ngrams}" if column.ngrams > 1 else ""
             yield column.name, f"{count(len(column.words), what)}{longest}, as {weights}"
+        elif isinstance(column, HashedColumns):
+            of = f"2^{column.hashing.bits} columns, {column.used:,} in use, {column.width:,} with a weight"
+            yield (
+                ", ".join(column.hashing.sources),
+                f"hashed to {of}; more than one word in {column.shared:,} of them ({column.collisions:.1%})",
+            )
         j += column.width
 
 
@@ -219,7 +228,8 @@ def provenance(model: Model) -> RenderableType:
 
 def effort(model: Model) -> str:
     """What the run took."""
-    return f"{model.method}, {count(model.steps, 'step')}, {model.passes:.1f} passes, {model.seconds:.2f} s"
+    steps = "" if model.progressive is not None else f"{count(model.steps, 'step')}, "
+    return f"{model.method}, {steps}{model.passes:.1f} passes, {model.seconds:.2f} s"
 
 
 def count(number: int, thing: str) -> str:

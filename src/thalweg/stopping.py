@@ -16,12 +16,15 @@ class Outcome(Enum):
     SEPARATED = (
         "Perfectly separated: some weights classify every row, so without a penalty no optimum exists; set l2 > 0."
     )
+    LEARNT = "Learnt online: every row was predicted, then learnt from."
     INTERRUPTED = "Interrupted: the best point so far was kept."
 
     @property
     def converged(self) -> bool:
         """Whether the run did what it was asked: a finished descent, or the early stop that was wished for."""
-        return self in (Outcome.CERTIFIED, Outcome.SMALL_GRADIENT, Outcome.HOLDOUT_ROSE, Outcome.STALLED)
+        return self in (
+            Outcome.CERTIFIED, Outcome.SMALL_GRADIENT, Outcome.HOLDOUT_ROSE, Outcome.STALLED, Outcome.LEARNT
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The command line, `thalweg COMMAND`. Only click is imported before a command runs."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -43,6 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command line, its complaint written to stderr as one sentence."""
+    # Arrow's own allocator keeps tens of megabytes that a stream has no use for
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         from thalweg.errors import ThalwegError
 

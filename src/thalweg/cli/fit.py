@@ -24,6 +24,14 @@ from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
 @click.option("--l1", type=float, default=0.0, help="Strength of l1·‖w‖₁.  [default: 0]")
 @click.option("--tol", type=float, default=1e-6, show_default=True, help="Relative certified gap to reach.")
 @click.option("--gradient-tol", type=float, help="Gradient norm to stop at.")
+@click.option("--stream", is_flag=True, help="Read the rows in pieces, never all at once; also folders of files.")
+@click.option("--bits", type=int, help="sgd --stream: words are hashed to 2^bits columns.  [default: 22]")
+@click.option("--cross", multiple=True, metavar="A,B", help="sgd --stream: learn two columns together; repeatable.")
+@click.option("--on-bad-row", type=click.Choice(["stop", "skip"]), default="stop", help="Of a stream.  [default: stop]")
+@click.option("--cache", metavar="FOLDER", help="--stream: keep a binary copy of the rows, read in later passes.")
+@click.option("--checkpoint", metavar="FOLDER", help="--stream: keep the run's place there.")
+@click.option("--every", default="60s", show_default=True, metavar="TIME", help="Between two checkpoints.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint.")
 @click.option("--patience", type=int, help="Stop after so many held-out evaluations without improvement.")
 @learning
 @reading
@@ -36,6 +44,7 @@ def command(
     \b
     thalweg fit loans.csv --target default --holdout 0.2
     thalweg fit reviews.csv --target stars --text review
+    thalweg fit clicks.parquet --target click --method sgd --stream
     thalweg fit --sql "SELECT * FROM loans" --database bank.duckdb --target default -o loans.thalweg
     """
     rows, keywords = rows_and_reading(train, "TRAIN", given)
@@ -102,6 +111,7 @@ def summary(model: Any, path: Path) -> dict[str, Any]:
         "passes": model.passes,
         "seconds": model.seconds,
         "holdout": model.holdout,
+        "progressive": model.progressive,
         "notes": list(model.notes),
         "model": str(path),
     }

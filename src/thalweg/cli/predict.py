@@ -1,5 +1,6 @@
 """`thalweg predict`: probabilities and labels for new rows."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
 
     \b
     thalweg predict loans.thalweg new.csv -o scored.csv
+
+    ROWS may be a file of any size, or a folder of files: it is read in pieces, and scored in its order.
     """
     source, keywords = rows_and_reading(rows, "ROWS", given)
     if not 0.0 <= threshold <= 1.0:
@@ -40,38 +43,46 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
             if Path(output).exists() and Path(name).exists() and Path(output).samefile(name):
                 raise OutputError(f"{output}: this is the file that is read; choose another name with -o.")
     judge: Model = load(model)
-    probability = judge.predict_proba(source, **keywords)[:, 1]
-    labels = judge.labels(probability, threshold)
     if json_:
-        print_json(
-            {
-                "rows": len(probability),
-                "positive": judge.classes[1],
-                "prediction": labels.tolist(),
-                "probability": probability.tolist(),
-            }
-        )
-        if output is None:
-            return
-    _write(labels, probability, output)
-
-
-def _write(labels: Any, probability: Any, output: str | None) -> None:
-    import io
-
-    import pyarrow
-    from pyarrow.csv import write_csv
-    from pyarrow.parquet import write_table
-
-    table = pyarrow.Table.from_pydict({"prediction": labels, "probability": probability})
-    buffer = io.BytesIO()
-    if output is not None and Path(output).suffix == ".parquet":
-        write_table(table, buffer)
-    else:
-        write_csv(table, buffer)
-    if output is None:
-        click.echo(buffer.getvalue(), nl=False)
+        print_json(_as_json(judge, source, keywords, threshold, output))
         return
-    from thalweg.output import write_whole
+    scores = _scores(judge, source, keywords, threshold)
+    from thalweg.scoring import as_csv, write_scores
 
-    write_whole(Path(output), buffer.getvalue(), "the predictions")
+    if output is not None:
+        write_scores(scores, Path(output))
+        return
+    for piece in as_csv(scores):
+        click.echo(piece, nl=False)
+
+
+def _scores(judge: "Model", source: str, keywords: dict[str, Any], threshold: float) -> Iterator[Any]:
+    """Labels and probabilities, chunk after chunk; a libsvm file is one."""
+    from thalweg.readers.files import kind_of, refuse_unreadable
+    from thalweg.scoring import score
+
+    path = Path(source)
+    if "database" not in keywords and not path.is_dir():
+        refuse_unreadable(path)
+        if (keywords.get("format") or kind_of(path)) == "libsvm":
+            probability = judge.predict_proba(source, **keywords)[:, 1]
+            return iter([(judge.labels(probability, threshold), probability)])
+    return score(judge, source, threshold, **keywords)
+
+
+def _as_json(
+    judge: "Model", source: str, keywords: dict[str, Any], threshold: float, output: str | None
+) -> dict[str, Any]:
+    """What --json prints: every prediction, or, where they go to a file, how many there are."""
+    from thalweg.scoring import write_scores
+
+    scores = _scores(judge, source, keywords, threshold)
+    if output is not None:
+        return {"rows": write_scores(scores, Path(output)), "positive": judge.classes[1], "output": output}
+    pieces = list(scores)
+    return {
+        "rows": sum(len(labels) for labels, _ in pieces),
+        "positive": judge.classes[1],
+        "prediction": [label for labels, _ in pieces for label in labels.tolist()],
+        "probability": [value for _, probability in pieces for value in probability.tolist()],
+    }

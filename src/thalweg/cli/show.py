@@ -58,6 +58,7 @@ def described(model: Any) -> dict[str, Any]:
         "rows": model.rows,
         "columns": model.columns,
         "holdout": model.holdout,
+        "progressive": model.progressive,
         "options": dict(model.options),
         "data": dict(model.data),
         "versions": dict(model.versions),

@@ -5,17 +5,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import chain, islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from thalweg.engines.blas import one_blas_thread
 from thalweg.kernels.sums import Sums
 from thalweg.rows.block import Block, Rows
 
 Task = Callable[[Block], Sums]
+Keeper = Callable[[int, Sums], None]
 
 
 class Engine(Protocol):
-    """Runs a task over every block and folds the results in block order."""
+    """Runs a task over every block and folds the results in block order.
+
+    A block may come as a function that makes it: it is called on the thread that sums it.
+    """
 
     def fold(self, rows: Rows, task: Task) -> Sums: ...
 
@@ -40,11 +44,18 @@ class Threads:
 
     def fold(self, rows: Rows, task: Task) -> Sums:
         with one_blas_thread():
-            blocks = rows.blocks()
+            blocks = iter(rows.blocks())
             head = list(islice(blocks, 2))
             if len(head) == 1:
-                return task(head[0])
-            fold = _Fold(chain(head, blocks), task)
+                return task(made(head[0]))
+            return self.fold_on(chain(head, blocks), task)
+
+    def fold_on(
+        self, blocks: Iterator[Any], task: Task, begin: Sums | None = None, keeper: Keeper | None = None
+    ) -> Sums:
+        """The same for any blocks, added to the sums of those before; `keeper` sees the total after each block."""
+        with one_blas_thread():
+            fold = _Fold(blocks, task, begin, keeper)
             helpers = [threading.Thread(target=fold.work, daemon=True) for _ in range(self.count - 1)]
             try:
                 for helper in helpers:
@@ -61,24 +72,27 @@ class Threads:
 class _Fold:
     """The state of one fold: the queue of blocks, the sums waiting for their turn, the total so far."""
 
-    def __init__(self, blocks: Iterator[Block], task: Task) -> None:
+    def __init__(
+        self, blocks: Iterator[Any], task: Task, begin: Sums | None = None, keeper: Keeper | None = None
+    ) -> None:
         self._blocks = enumerate(blocks)
         self._task = task
-        self._lock = threading.Lock()
+        self._reading, self._lock = threading.Lock(), threading.Lock()
         self._waiting: dict[int, Sums] = {}
         self._next = 0
-        self._total: Sums | None = None
+        self._total = begin
+        self._keeper = keeper
         self._error: BaseException | None = None
         self._stopped = False
 
     def work(self) -> None:
         while True:
             try:
-                with self._lock:
+                with self._reading:
                     item = None if self._stopped else next(self._blocks, None)
                 if item is None:
                     return
-                self._done(item[0], self._task(item[1]))
+                self._done(item[0], self._task(made(item[1])))
             except BaseException as error:  # kept for the calling thread, which raises it again in `result`
                 with self._lock:
                     self._error = self._error or error
@@ -105,6 +119,13 @@ class _Fold:
                 else:
                     self._total.add(ready)
                 self._next += 1
+                if self._keeper is not None:
+                    self._keeper(self._next, self._total)
+
+
+def made(block: Block | Callable[[], Block]) -> Block:
+    """A block, made now where it came as a function."""
+    return block if isinstance(block, Block) else block()
 
 
 def available_cpus() -> int:

@@ -34,7 +34,7 @@ class JsonLines:
     def __call__(self, event: Event) -> None:
         names = (
             "kind", "stage", "step", "limit", "passes", "seconds", "objective", "gradient_norm", "gap", "relative_gap",
-            "tol", "rate", "holdout_loss", "outcome",
+            "tol", "rate", "holdout_loss", "rows", "share", "auc", "baseline", "outcome",
         )  # fmt: skip
         values = {name: getattr(event, name) for name in names}
         finite = {
@@ -45,15 +45,22 @@ class JsonLines:
 
 
 class PlainLines:
-    """A line an event while they are few; of a long run every 2nd, 5th, 10th, 20th ... step."""
+    """A line an event while they are few; of a long run every 2nd, 5th, 10th, 20th ... step, or one in ten seconds."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
+        self._last = 0.0
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "end" or (event.kind == "step" and event.step % _spacing(event.step)):
+        seldom = event.kind == "step" and event.rows is None and event.step % _spacing(event.step)
+        between = event.kind == "rows" and event.seconds < self._last + _PATIENCE
+        if event.kind == "end" or seldom or between:
             return
+        self._last = event.seconds
         print(line(event), file=self.out, flush=True)
+
+
+_PATIENCE = 10.0  # seconds without a line, where rows are streamed
 
 
 def _spacing(step: int) -> int:
@@ -66,8 +73,10 @@ def _spacing(step: int) -> int:
 
 def line(event: Event) -> str:
     """One event in words."""
-    if event.kind == "wait":
+    if event.kind in ("wait", "note"):
         return event.stage
+    if event.rows is not None:
+        return streamed(event)
     parts = [f"{event.stage}: step {event.step}", f"objective {event.objective:.8g}"]
     if event.relative_gap is not None:
         parts.append(f"relative gap {event.relative_gap:.1e}")
@@ -78,8 +87,23 @@ def line(event: Event) -> str:
     return ", ".join(parts) + f" ({event.passes:.1f} passes, {event.seconds:.1f} s)"
 
 
+def streamed(event: Event) -> str:
+    """An event of rows that are streamed, in words."""
+    share = "" if event.share is None else f" ({event.share:.0%})"
+    parts = [f"{event.stage}: {event.rows or 0:,}{share}"]
+    if event.objective is not None and event.baseline is not None:
+        parts.append(f"log-loss {event.objective:.6f} before learning (best constant {event.baseline:.6f})")
+    if event.auc is not None:
+        parts.append(f"AUC {event.auc:.4f}")
+    return ", ".join(parts) + f", {event.seconds:.1f} s"
+
+
 def beside_a_bar(event: Event) -> str:
     """One event in few enough characters to leave the bar its place on 80 columns."""
+    if event.rows is not None:
+        if event.objective is None or event.baseline is None:
+            return f"{event.rows:,} rows, {event.seconds:.1f} s"
+        return f"{event.rows:,}, loss {event.objective:.4f} (const. {event.baseline:.4f}), {event.seconds:.0f} s"
     parts = [f"step {event.step}"]
     if event.relative_gap is not None:
         parts.append(f"gap {event.relative_gap:.0e}")
@@ -91,7 +115,9 @@ def beside_a_bar(event: Event) -> str:
 
 
 def closeness(event: Event) -> float:
-    """How much of the way to the tolerance is done, 0 to 1, in digits of the gap; of the steps where there is none."""
+    """How much of the way is done, 0 to 1: of the rows, or in digits of the gap to the tolerance, or of the steps."""
+    if event.share is not None:
+        return event.share
     by_steps = event.step / event.limit if event.limit else 0.0
     if event.relative_gap is None or event.tol is None or event.relative_gap <= 0.0:
         return 1.0 if event.relative_gap == 0.0 else min(by_steps, 1.0)
@@ -110,6 +136,9 @@ def _bar(out: TextIO) -> Iterator[Observer]:
         task = progress.add_task("reading", total=None, words="")  # no total: the bar pulses
 
         def observer(event: Event) -> None:
+            if event.kind == "note":
+                progress.console.print(event.stage)
+                return
             if event.kind == "wait":
                 progress.update(task, description=event.stage)
                 return

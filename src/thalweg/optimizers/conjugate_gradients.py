@@ -52,7 +52,7 @@ class Reduced:
     """The Hessian on some of the weights, the intercept following them: H_ww - H_wb·H_bw / H_bb.
 
     at          the point, with gradient and border
-    curvatures  (n, 1) that its evaluation left
+    curvatures  that its evaluation left
     free        (p, 1) the weights that may move; None for all
     damping     added to the Hessian, as a share of its largest diagonal
     """

@@ -19,7 +19,7 @@ _SHARE = 0.3  # of the tolerance that may be left to the residual; the rest is t
 
 @dataclass(frozen=True)
 class NewtonCGState:
-    """`curvatures` (n, 1): h at the point, for products with its Hessian."""
+    """`curvatures`: what its evaluation left for products with its Hessian."""
 
     at: Evaluation
     curvatures: np.ndarray
@@ -39,7 +39,7 @@ class NewtonCG:
     rate: None = None
 
     def init(self, objective: Objective, theta: np.ndarray) -> NewtonCGState:
-        curvatures = np.empty((objective.rows.n, 1))
+        curvatures = objective.new_curvatures()
         at = objective.evaluate(theta, Want.BORDER, curvatures=curvatures)
         if theta.any() and at.value[0] > objective.null_value():  # a sample misled: worse than the base rate
             at = objective.evaluate(np.zeros_like(theta), Want.BORDER, curvatures=curvatures)

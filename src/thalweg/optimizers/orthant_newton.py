@@ -41,7 +41,7 @@ _SUFFICIENT = 1e-4  # share of the predicted decrease that counts as enough
 
 @dataclass(frozen=True)
 class OrthantNewtonState:
-    """`curvatures` (n, 1) at the point; `screened` (p,): proved to be zero at the optimum; `work`: where steps go."""
+    """`curvatures`: left by its evaluation; `screened` (p,): proved zero at the optimum; `work`: where steps go."""
 
     at: Evaluation
     curvatures: np.ndarray
@@ -70,7 +70,7 @@ class OrthantNewton:
     def init(self, objective: Objective, theta: np.ndarray) -> OrthantNewtonState:
         work = None
         if self.start is None:
-            curvatures = np.empty((objective.rows.n, 1))
+            curvatures = objective.new_curvatures()
             at = objective.evaluate(theta, Want.BORDER, curvatures=curvatures)
         else:
             before, state = self.start

@@ -9,14 +9,15 @@ from thalweg.errors import DataError, UsageError
 
 
 class Database:
-    """A private in-memory DuckDB; `name` is what error messages call the source."""
+    """A private in-memory DuckDB, or a database file opened read-only; `name` is what messages call the source."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, file: Path | None = None) -> None:
         import duckdb
 
         self.name = name
-        self._connection = duckdb.connect()
         self._errors, self._interrupted = duckdb.Error, duckdb.InterruptException
+        with self._in_words():
+            self._connection = duckdb.connect() if file is None else duckdb.connect(str(file), read_only=True)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a statement's result. Raises DataError with the first line of DuckDB's complaint."""

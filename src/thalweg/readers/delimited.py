@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from thalweg.errors import DataError
@@ -25,19 +26,43 @@ def read_delimited(
 
     Raises DataError for duplicate names, lines of another length, text that is not UTF-8, a file cut short.
     """
+    top = heading(path, header, delimiter)
+    names = top.names
+    try:
+        database.create_in_order("raw", _statement(path, len(names), header, top.delimiter))
+    except DataError as error:
+        raise DataError(_in_words(path, str(error))) from None
+    _type(database, len(names), missing)
+    database.run("DROP TABLE raw")
+    return names, top.lines + 1
+
+
+@dataclass(frozen=True)
+class Heading:
+    """How a delimited file begins.
+
+    names      of its columns
+    delimiter  between fields
+    lines      that the column names take, 0 where there are none
+    """
+
+    names: list[str]
+    delimiter: str
+    lines: int
+
+
+def heading(path: Path, header: bool, delimiter: str | None) -> Heading:
+    """The names and the delimiter of a file: the one told, or that which cuts the first record into the most fields.
+
+    Raises DataError for duplicate names and for text that is not UTF-8.
+    """
     candidates = [delimiter] if delimiter else list(_DELIMITERS)
     records = {one: _first_record(path, one) for one in candidates}
     delimiter = max(candidates, key=lambda one: len(records[one][0]))
     fields, lines = records[delimiter]
     names = [name.strip() for name in fields] if header else [f"column{i}" for i in range(len(fields))]
     _refuse_duplicates(path, names)
-    try:
-        database.create_in_order("raw", _statement(path, len(names), header, delimiter))
-    except DataError as error:
-        raise DataError(_in_words(path, str(error))) from None
-    _type(database, len(names), missing)
-    database.run("DROP TABLE raw")
-    return names, lines + 1 if header else 1
+    return Heading(names, delimiter, lines if header else 0)
 
 
 def _statement(path: Path, width: int, header: bool, delimiter: str) -> str:
@@ -54,10 +79,7 @@ def _in_words(path: Path, complaint: str) -> str:
     line = re.search(r"CSV Error on Line: (\d+)", complaint)
     width = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", complaint)
     if line and width:
-        return (
-            f"{path}, line {line[1]}: the line has {width[2]} fields, but the first line has {width[1]}; "
-            "a field that holds the delimiter must stand in quotes."
-        )
+        return wrong_width(f"{path}, line {line[1]}", width[2], width[1])
     if "not utf-8" in complaint.lower() or "unicode" in complaint.lower():
         where = f", line {line[1]}" if line else ""
         return f"{path}{where}: this is not UTF-8 text; save the file as UTF-8 (iconv -f latin1 -t utf-8 does)."
@@ -72,6 +94,14 @@ def _in_words(path: Path, complaint: str) -> str:
     if "GZIP" in complaint:
         return f"{path}: the file cannot be unpacked (unexpected end of the gzip stream); is it whole?"
     return complaint
+
+
+def wrong_width(place: str, found: int | str, expected: int | str) -> str:
+    """The sentence about a line of another length."""
+    return (
+        f"{place}: the line has {found} fields, but the first line has {expected}; "
+        "a field that holds the delimiter must stand in quotes."
+    )
 
 
 def _mixed_ends(path: Path) -> int | None:

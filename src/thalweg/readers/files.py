@@ -46,7 +46,7 @@ def refuse_unreadable(path: Path) -> None:
         hint = f" The folder holds {', '.join(near)}." if near else ""
         raise DataError(f"{path}: no such file.{hint}")
     if path.is_dir():
-        raise DataError(f"{path}: this is a folder, not a file of rows.")
+        raise DataError(f"{path}: this is a folder, not a file of rows; --stream reads all the files of a folder.")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -83,6 +83,18 @@ def refuse_foreign(path: Path) -> None:
         raise DataError(f"{path}, line {line}: there is a byte 0, so this is no text file; --format says what it is.")
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder and of the folders in it, in the order of their names; hidden ones and _SUCCESS are not.
+
+    Raises DataError for a folder that holds none.
+    """
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in found if not any(part[0] in "._" for part in path.relative_to(folder).parts)]
+    if not files:
+        raise DataError(f"{folder}: the folder holds no files of rows.")
+    return files
+
+
 def is_packed(path: Path) -> bool:
     """Whether the file is gzip, or says so by its name."""
     if path.suffix.lower() == ".gz":
@@ -98,13 +110,14 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def pieces(path: Path, size: int) -> Iterator[bytes]:
+def pieces(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
     """The same bytes in pieces of about that size: zlib at its own pace, which Python's gzip files do not reach.
 
-    Raises DataError where the gzip stream is broken.
+    An unpacked file may be entered at an offset. Raises DataError where the gzip stream is broken.
     """
-    packed = is_packed(path)
     with _in_words(path), path.open("rb") as file:
+        packed = is_packed(path)
+        file.seek(offset)
         stream, begun = zlib.decompressobj(31), False
         while piece := file.read(size // 16 if packed else size):
             if not packed:
@@ -127,7 +140,7 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, OSError) as error:
-        what = "unpacked" if is_packed(path) else "read"
+        what = "unpacked" if path.exists() and is_packed(path) else "read"
         raise DataError(f"{path}: the file cannot be {what} ({error}); is it whole?") from None
 
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from thalweg.errors import DataError
+import numpy as np
+
+from thalweg.errors import DataError, UsageError
+from thalweg.readers.arrays import matrix, refuse_non_finite
 from thalweg.readers.database import Database
 
 
@@ -32,6 +35,49 @@ def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
         database = Database("data frame")
         database.register("source", frame)
     return database, database.create_rows("SELECT * FROM source"), unreadable
+
+
+def frame_batch(rows: Any, target: str | None) -> tuple[Any, str]:
+    """A frame as one Arrow batch, and the name of its target; of arrays (X, y) the columns are x0, x1, ... and y.
+
+    Raises DataError where the rows cannot be read, UsageError for a target that is missing, or one too many.
+    """
+    import pyarrow
+
+    if isinstance(rows, tuple) and len(rows) == 2:
+        if target is not None:
+            raise UsageError("target goes with a table; for arrays (X, y), y is the target.")
+        X = matrix(rows[0])
+        if not isinstance(X, np.ndarray):
+            raise DataError("sparse rows are not learnt online; give a table, whose words are hashed.")
+        refuse_non_finite(X)
+        y = np.asarray(rows[1]).reshape(-1)
+        if len(y) != len(X):
+            raise DataError(f"y has {len(y)} labels, but X has {len(X)} rows.")
+        names = getattr(rows[0], "columns", [f"x{j}" for j in range(X.shape[1])])
+        columns = {str(name): X[:, j] for j, name in enumerate(names)}
+        target = "y" if "y" not in columns else "(y)"
+        return pyarrow.RecordBatch.from_pydict({**columns, target: y}), target
+    if target is None:
+        raise UsageError("target is missing: which column of the rows is to be learnt?")
+    home = type(rows).__module__.split(".")[0]
+    if home not in ("pandas", "polars", "pyarrow"):
+        raise DataError(
+            f"rows of type {type(rows).__name__} cannot be read; give a pandas or polars frame, an Arrow table, or "
+            "arrays (X, y)."
+        )
+    _refuse_names(rows)
+    try:
+        if home == "pandas":
+            rows = pyarrow.Table.from_pandas(_pandas(rows), preserve_index=False)
+        elif home == "polars":
+            rows = _polars(rows).to_arrow()
+        elif isinstance(rows, pyarrow.RecordBatch):
+            rows = pyarrow.Table.from_batches([rows])
+        batches = rows.combine_chunks().to_batches()
+    except (pyarrow.ArrowException, AttributeError) as error:
+        raise DataError(f"data frame: the rows cannot be read ({str(error).splitlines()[0]}).") from None
+    return (batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=rows.schema)), target
 
 
 def _refuse_names(frame: Any) -> None:

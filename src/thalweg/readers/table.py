@@ -83,9 +83,7 @@ class Table:
     def require(self, column: str, role: str) -> str:
         """The column's kind. Raises DataError where it is not there, with the names that come close."""
         if column not in self.columns:
-            close = get_close_matches(column, self.columns, n=3)
-            hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-            raise DataError(f"{self.name}: there is no column {column!r} for {role}; {hint}{self.listing()}")
+            raise DataError(unknown_column(self.name, self.columns, column, role))
         if self.columns[column] == "other":
             held = self.unreadable.get(column) or self._type(column)
             raise DataError(
@@ -99,9 +97,7 @@ class Table:
 
     def listing(self) -> str:
         """The columns, in a sentence."""
-        names = list(self.columns)
-        shown = ", ".join(names[:20])
-        return f"the columns are {shown}{f' and {len(names) - 20} more' if len(names) > 20 else ''}."
+        return listing(self.columns)
 
     def place(self, row: int) -> str:
         """Where a row (from 0) stands, as a person counts."""
@@ -125,6 +121,20 @@ class Table:
                 start, stop = int(places[0]), int(places[-1]) + 1
                 in_order = stop - start == len(places) and bool((np.diff(places) == 1).all())
                 yield (slice(start, stop) if in_order else places), batch
+
+
+def unknown_column(source: str, columns: Mapping[str, str], column: str, role: str) -> str:
+    """The sentence about a column that is not there, with the names that come close."""
+    close = get_close_matches(column, columns, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return f"{source}: there is no column {column!r} for {role}; {hint}{listing(columns)}"
+
+
+def listing(columns: Mapping[str, str]) -> str:
+    """The columns, in a sentence."""
+    names = list(columns)
+    shown = ", ".join(names[:20])
+    return f"the columns are {shown}{f' and {len(names) - 20} more' if len(names) > 20 else ''}."
 
 
 def kind(duckdb_type: str) -> str:

@@ -1,4 +1,7 @@
-"""What a raw column becomes: a number with an indicator for holes, a column for each level, or one for each word."""
+"""What a raw column becomes: a number with an indicator for holes, a column for each level, or one for each word.
+
+Each kind says its `width`, the raw columns it comes from (`sources`), and its `terms`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +47,10 @@ class NumberColumn:
     def width(self) -> int:
         return 1 + int(self.holes)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.name,)
+
     def terms(self) -> Iterator[Term]:
         """The number, then the indicator."""
         yield Term(self.name, self.name, self.kind)
@@ -81,6 +88,10 @@ class CategoryColumn:
     @property
     def width(self) -> int:
         return len(self.levels)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.name,)
 
     def codes(self) -> tuple[dict[str, int], int, int]:
         """Known value -> place among the levels (the reference comes after them all), and those of a hole, an unseen.
@@ -124,6 +135,10 @@ class TextColumn:
     def width(self) -> int:
         return len(self.words)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.name,)
+
     def terms(self) -> Iterator[Term]:
         """A term for each word."""
         for word in self.words:
@@ -142,11 +157,12 @@ class MatrixColumns:
     prefix: str = "x"
     first: int = 0
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(term.name for term in self.terms())
+
     def terms(self) -> Iterator[Term]:
         """A term for each column."""
         for j in range(self.width):
             name = f"{self.prefix}{self.first + j}" if self.names is None else self.names[j]
             yield Term(name, name, "number")
-
-
-Column = NumberColumn | CategoryColumn | TextColumn | MatrixColumns

@@ -1,6 +1,9 @@
-"""Replaying a recipe on a table: batch by batch, as one dense array or, where most of it would be zeros, compressed."""
+"""Replaying a recipe on a table or on the chunks of a stream.
 
-from collections.abc import Iterator, Sequence
+The result is a dense array or, where most of it would be zeros, compressed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +11,14 @@ from scipy.sparse import csr_array, hstack, vstack
 
 from thalweg.errors import DataError
 from thalweg.readers import Table
+from thalweg.readers.chunk import Chunk, infinite
 from thalweg.readers.table import hole_sql
-from thalweg.recipe.columns import UNSEEN, CategoryColumn, Column, MatrixColumns, NumberColumn, TextColumn
-from thalweg.recipe.text import Counter
+from thalweg.recipe.columns import UNSEEN, CategoryColumn, MatrixColumns, NumberColumn, TextColumn
+from thalweg.recipe.hashing import HashedColumns
+from thalweg.recipe.text import Counter, with_empty_row
 from thalweg.rows import Csr
+
+Column = NumberColumn | CategoryColumn | TextColumn | MatrixColumns | HashedColumns
 
 _FILLED = 2 / 3  # share of cells from which a dense array is the smaller one: 8 bytes a cell against 12 an entry
 _DENSE_COLUMNS = 1500
@@ -26,17 +33,51 @@ def encode(
     Raises DataError for a column that is missing, or whose values are of another kind, with row and value.
     """
     columns = list(_named(columns, mean))
-    readers = [_READERS[type(column)](table, column, missing) for column in columns]
-    expressions = [reader.expression for reader in readers]
-    batches = table.batches(expressions) if expressions else iter(())
-    if not _compressed(columns, table.n):
-        return _dense(table, readers, batches, mean, scale)
-    # numbers fill their columns anyway, so they are centred as they stand: implicitly, a timestamp would cancel
-    full = np.concatenate([np.full(column.width, isinstance(column, NumberColumn)) for column in columns])
-    X = _sparse(table, readers, batches, np.where(full, mean, 0.0), np.where(full, scale, 1.0))
-    mean, scale = np.where(full, 0.0, mean), np.where(full, 1.0, scale)
-    centred, scaled = bool(mean.any()), bool((scale != 1.0).any())
-    return Csr(X.indptr, X.indices, X.data, X.p, mean if centred else None, scale if scaled else None)
+    forms = forms_of(columns)
+    expressions = {name: _sql(table, name, form, missing) for name, form in forms.items()}
+    encoder = Encoder(columns, mean, scale)
+    compressed = _compressed(columns, table.n)
+    X = np.empty((0 if compressed else table.n, len(mean)))
+    parts, numbers = [], []
+    for places, batch in table.batches(list(expressions.values())) if expressions else ():
+        chunk = _as_chunk(table, places, batch, forms)
+        if compressed:
+            parts.append(encoder.sparse(chunk))
+            numbers.append(np.arange(table.n)[places])
+        else:
+            X[places] = encoder.dense(chunk)
+    if not compressed:
+        return X
+    order = np.concatenate(numbers)
+    stacked = vstack(parts, format="csr") if len(parts) > 1 else parts[0]
+    return encoder.standing_for(Csr.of_scipy(stacked if (np.diff(order) == 1).all() else stacked[np.argsort(order)]))
+
+
+class ChunkEncoder:
+    """Chunk after chunk as (n, p) rows, all of them dense or all of them compressed."""
+
+    def __init__(self, columns: Sequence[Column], mean: np.ndarray, scale: np.ndarray) -> None:
+        self._encoder = Encoder(list(_named(columns, mean)), mean, scale)
+        self.compressed = _compressed(columns, 1)
+
+    def __call__(self, chunk: Chunk) -> np.ndarray | Csr:
+        """The rows of a chunk, as `encode` gives those of a table."""
+        if self.compressed:
+            return self._encoder.standing_for(Csr.of_scipy(self._encoder.sparse(chunk)))
+        return self._encoder.dense(chunk)
+
+
+def forms_of(columns: Sequence[Column]) -> dict[str, str]:
+    """Which raw columns they come from, and in which form: "number", "date" or "text"."""
+    forms: dict[str, str] = {}
+    for column in columns:
+        if isinstance(column, NumberColumn):
+            forms[column.name] = column.kind
+        elif isinstance(column, HashedColumns):
+            forms |= dict.fromkeys((*column.hashing.categories, *column.hashing.texts), "text")
+        else:
+            forms |= dict.fromkeys(column.sources, "number" if isinstance(column, MatrixColumns) else "text")
+    return forms
 
 
 def _named(columns: Sequence[Column], mean: np.ndarray) -> Iterator[Column]:
@@ -52,123 +93,148 @@ def _named(columns: Sequence[Column], mean: np.ndarray) -> Iterator[Column]:
 
 
 def _compressed(columns: Sequence[Column], n: int) -> bool:
-    """Whether the table is kept compressed: it has text, or many columns that are mostly zeros."""
-    if any(isinstance(column, TextColumn) for column in columns):
+    """Whether the rows are kept compressed: they have text or hashed words, or many columns that are mostly zeros."""
+    if any(isinstance(column, TextColumn | HashedColumns) for column in columns):
         return True
     p = sum(column.width for column in columns)
     most = sum(1 if isinstance(column, CategoryColumn) else column.width for column in columns)
     return (p > _DENSE_COLUMNS or n * p > _DENSE_CELLS) and most < _FILLED * p
 
 
-def _dense(table: Table, readers: Sequence["_Reader"], batches: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    X = np.empty((table.n, len(mean)))
-    for places, batch in batches:
-        j = 0
-        for i, reader in enumerate(readers):
-            assert not isinstance(reader, _Texts)  # a table with text is always compressed
-            for values in reader.dense(batch.column(i), places):
-                X[places, j] = (values - mean[j]) / scale[j]
+class Encoder:
+    """Columns of the recipe, ready for any number of chunks."""
+
+    def __init__(self, columns: Sequence[Column], mean: np.ndarray, scale: np.ndarray) -> None:
+        self._encoders = [_ENCODERS[type(column)](column) for column in columns]
+        self._mean, self._scale = mean, scale
+        # numbers fill their columns anyway, so they are centred as they stand: implicitly, a timestamp would cancel
+        full = [np.full(column.width, isinstance(column, NumberColumn)) for column in columns]
+        self._full = np.concatenate(full) if full else np.zeros(0, dtype=bool)
+
+    def dense(self, chunk: Chunk) -> np.ndarray:
+        """(m, p), centred and scaled."""
+        X, j = np.empty((chunk.n, len(self._mean))), 0
+        for encoder in self._encoders:
+            assert not isinstance(encoder, _Texts | _Hashed)  # rows with text are always compressed
+            for values in encoder.dense(chunk):
+                X[:, j] = (values - self._mean[j]) / self._scale[j]
                 j += 1
-    return X
+        return X
 
-
-def _sparse(table: Table, readers: Sequence["_Reader"], batches: Any, mean: np.ndarray, scale: np.ndarray) -> Csr:
-    """The columns side by side; mean and scale are applied to those that come dense."""
-    parts, numbers = [], []
-    for places, batch in batches:
+    def sparse(self, chunk: Chunk) -> Any:
+        """(m, p) CSR; mean and scale are applied to the numbers only."""
         blocks, j = [], 0
-        for i, reader in enumerate(readers):
-            part = reader.sparse(batch.column(i), places)
-            width = part.shape[1]
-            if isinstance(part, np.ndarray):
-                part = csr_array((part - mean[j : j + width]) / scale[j : j + width])
-            blocks.append(part)
+        for encoder in self._encoders:
+            block = encoder.sparse(chunk)
+            width = block.shape[1]
+            if isinstance(block, np.ndarray):
+                block = csr_array((block - self._mean[j : j + width]) / self._scale[j : j + width])
+            blocks.append(block)
             j += width
-        parts.append(hstack(blocks, format="csr"))
-        numbers.append(np.arange(table.n)[places])
-    order = np.concatenate(numbers)
-    X = vstack(parts, format="csr") if len(parts) > 1 else parts[0]
-    return Csr.of_scipy(X if (np.diff(order) == 1).all() else X[np.argsort(order)])
+        return hstack(blocks, format="csr")
+
+    def standing_for(self, X: Csr) -> Csr:
+        """What `sparse` made, with the mean and the scale that it did not apply."""
+        mean, scale = np.where(self._full, 0.0, self._mean), np.where(self._full, 1.0, self._scale)
+        centred, scaled = bool(mean.any()), bool((scale != 1.0).any())
+        return Csr(X.indptr, X.indices, X.data, X.p, mean if centred else None, scale if scaled else None)
 
 
 class _Numbers:
-    """One column on its way into the matrix, as the two below: what SQL asks for, and what its batches become.
+    """One column on its way into the matrix, as those below.
 
     `dense` gives the columns one by one; `sparse` all of them, compressed, or as an array where they have no zeros.
     """
 
-    def __init__(self, table: Table, column: NumberColumn, missing: tuple[str, ...]) -> None:
-        self.table, self.column = table, column
-        self.expression = self._sql(missing)
+    def __init__(self, column: NumberColumn) -> None:
+        self.column = column
 
-    def dense(self, batch: Any, places: np.ndarray | slice) -> Iterator[np.ndarray]:
-        raw = batch.to_numpy(zero_copy_only=False)
+    def dense(self, chunk: Chunk) -> Iterator[np.ndarray]:
+        raw = chunk.numbers(self.column.name)
         if np.isinf(raw).any():
-            found = int(np.argmax(np.isinf(raw)))
-            row = places.start + found if isinstance(places, slice) else int(places[found])
-            raise DataError(
-                f"{self.table.place(row)}: column {self.column.name!r} holds {raw[found]}; a finite number was "
-                "expected, or nothing at all for a hole."
-            )
+            row = int(np.argmax(np.isinf(raw)))
+            raise DataError(f"{chunk.place(row)}: {infinite(self.column.name, raw[row])}")
         yield from self.column.values(raw)
 
-    def sparse(self, batch: Any, places: np.ndarray | slice) -> Any:
-        return np.column_stack(list(self.dense(batch, places)))
-
-    def _sql(self, missing: tuple[str, ...]) -> str:
-        table, column = self.table, self.column
-        kind = table.require(column.name, "this model")
-        if kind == column.kind:
-            return f"coalesce({table.number(column.name)}, 'nan'::DOUBLE)"
-        text = hole_sql(f"trim({table.sql(column.name)}::VARCHAR)", missing)
-        if table.database.run(f"SELECT count({text}) FROM rows")[0][0] == 0:
-            return "CAST('nan' AS DOUBLE)"  # nothing but holes has no kind of its own
-        cast = "DOUBLE" if column.kind == "number" else "TIMESTAMP"
-        found = table.first_row(f"{text} IS NOT NULL AND TRY_CAST({text} AS {cast}) IS NULL", column.name)
-        if found is None and column.kind == "number":
-            return f"coalesce(TRY_CAST({text} AS DOUBLE), 'nan'::DOUBLE)"
-        if found is None:
-            return f"coalesce(epoch_us(TRY_CAST({text} AS TIMESTAMP)) / 86400e6, 'nan'::DOUBLE)"
-        row, value = found
-        raise DataError(
-            f"{table.place(row)}: column {column.name!r} holds {value!r}, but the model learnt a {column.kind} there."
-        )
+    def sparse(self, chunk: Chunk) -> Any:
+        return np.column_stack(list(self.dense(chunk)))
 
 
 class _Levels:
-    def __init__(self, table: Table, column: CategoryColumn, missing: tuple[str, ...]) -> None:
-        table.require(column.name, "this model")
+    def __init__(self, column: CategoryColumn) -> None:
         self.column = column
-        self.expression = table.words(column.name, missing)
         self._known, self._hole, self._unseen = column.codes()
 
-    def dense(self, batch: Any, places: np.ndarray | slice) -> Iterator[np.ndarray]:
-        yield from self.column.values(self._codes(batch))
+    def dense(self, chunk: Chunk) -> Iterator[np.ndarray]:
+        yield from self.column.values(self._codes(chunk))
 
-    def sparse(self, batch: Any, places: np.ndarray | slice) -> Any:
-        codes, width = self._codes(batch), self.column.width
+    def sparse(self, chunk: Chunk) -> Any:
+        codes, width = self._codes(chunk), self.column.width
         has = (codes != UNSEEN) & (codes < width)
         indptr = np.concatenate([[0], np.cumsum(has)])
         X = csr_array((np.ones(indptr[-1]), codes[has].astype(np.int32), indptr), shape=(len(codes), width))
         unseen = csr_array((codes == UNSEEN).astype(np.float64)[:, None])
         return X + unseen @ csr_array(np.array(self.column.shares)[None, :]) if unseen.nnz else X
 
-    def _codes(self, batch: Any) -> np.ndarray:
-        coded = batch.dictionary_encode()
-        codes = [self._known.get(value, self._unseen) for value in coded.dictionary.to_pylist()]
-        places = coded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
+    def _codes(self, chunk: Chunk) -> np.ndarray:
+        places, words = chunk.codes(self.column.name)
+        codes = [self._known.get(word, self._unseen) for word in words.to_pylist()]
         return np.array([*codes, self._hole], dtype=np.int64)[places]
 
 
 class _Texts:
-    def __init__(self, table: Table, column: TextColumn, missing: tuple[str, ...]) -> None:
-        table.require(column.name, "this model")
-        self.expression = f"coalesce({table.text(column.name, missing)}, '')"
-        self._count = Counter(column)
+    def __init__(self, column: TextColumn) -> None:
+        self._name, self._count = column.name, Counter(column)
 
-    def sparse(self, batch: Any, places: np.ndarray | slice) -> Any:
-        return self._count(batch.to_pylist())
+    def sparse(self, chunk: Chunk) -> Any:
+        places, texts = chunk.codes(self._name)
+        return with_empty_row(self._count(texts.to_pylist()))[places]
 
 
-_Reader = _Numbers | _Levels | _Texts
-_READERS: dict[type, Any] = {NumberColumn: _Numbers, CategoryColumn: _Levels, TextColumn: _Texts}
+class _Hashed:
+    def __init__(self, column: HashedColumns) -> None:
+        from thalweg.recipe.hasher import HashedEncoder
+
+        self._encode = HashedEncoder(column)
+
+    def sparse(self, chunk: Chunk) -> Any:
+        return self._encode(chunk)
+
+
+_ENCODERS: dict[type, Any] = {
+    NumberColumn: _Numbers,
+    CategoryColumn: _Levels,
+    TextColumn: _Texts,
+    HashedColumns: _Hashed,
+}
+
+
+def _as_chunk(table: Table, places: np.ndarray | slice, batch: Any, forms: Mapping[str, str]) -> Chunk:
+    columns = {}
+    for i, (name, form) in enumerate(forms.items()):
+        columns[name] = batch.column(i).dictionary_encode() if form == "text" else batch.column(i)
+
+    def place(row: int) -> str:
+        return table.place(places.start + row if isinstance(places, slice) else int(places[row]))
+
+    return Chunk(columns, batch.num_rows, place, {})
+
+
+def _sql(table: Table, name: str, form: str, missing: tuple[str, ...]) -> str:
+    """What SQL asks for a column in that form. Raises DataError for the first value that is of another."""
+    kind = table.require(name, "this model")
+    if form == "text":
+        return table.words(name, missing)
+    if kind == form:
+        return f"coalesce({table.number(name)}, 'nan'::DOUBLE)"
+    text = hole_sql(f"trim({table.sql(name)}::VARCHAR)", missing)
+    if table.database.run(f"SELECT count({text}) FROM rows")[0][0] == 0:
+        return "CAST('nan' AS DOUBLE)"  # nothing but holes has no kind of its own
+    cast = "DOUBLE" if form == "number" else "TIMESTAMP"
+    found = table.first_row(f"{text} IS NOT NULL AND TRY_CAST({text} AS {cast}) IS NULL", name)
+    if found is None and form == "number":
+        return f"coalesce(TRY_CAST({text} AS DOUBLE), 'nan'::DOUBLE)"
+    if found is None:
+        return f"coalesce(epoch_us(TRY_CAST({text} AS TIMESTAMP)) / 86400e6, 'nan'::DOUBLE)"
+    row, value = found
+    raise DataError(f"{table.place(row)}: column {name!r} holds {value!r}, but the model learnt a {form} there.")

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import DataError, UsageError
+from thalweg.errors import DataError
 from thalweg.readers import DEFAULT_MISSING, Table
 from thalweg.readers.database import literal
-from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, Column, NumberColumn, TextColumn
+from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, NumberColumn, TextColumn
+from thalweg.recipe.encode import Column
 from thalweg.recipe.recipe import Recipe
-from thalweg.recipe.roles import read_weights
+from thalweg.recipe.roles import chosen, read_weights
 from thalweg.recipe.statistics import LevelCounts, NumberStatistics, level_counts, number_statistics
 from thalweg.recipe.target import Target, find
 from thalweg.recipe.text import TextOptions, learn_text
@@ -41,12 +42,12 @@ def learn(
     Raises UsageError where roles contradict each other, DataError where a column cannot be used.
     """
     text = text or TextOptions()
-    names = _chosen(table, target, weights, offset, only, drop, categorical, text.columns)
+    names = chosen(table, target, weights, offset, only, drop, categorical, text.columns)
     weight = _prepare_view(table, weights, training)
     labels = find(table, target, _CONDITION, positive)
     texts = [name for name in names if table.columns[name] in ("text", "boolean") or name in categorical]
     texts = [name for name in texts if name not in text.columns]
-    builder = _Builder(standardize, intercept, max_levels)
+    builder = Builder(standardize, intercept, max_levels)
     for name in texts:
         if name not in categorical and table.columns[name] == "text":
             _refuse_mostly_numbers(table, name, missing)
@@ -78,53 +79,6 @@ def learn(
 
 
 _CONDITION = "training AND weight > 0"
-
-
-def _chosen(
-    table: Table,
-    target: str,
-    weights: str | None,
-    offset: str | None,
-    only: Sequence[str],
-    drop: Sequence[str],
-    categorical: Sequence[str],
-    text: Sequence[str],
-) -> list[str]:
-    roles = {"--target": target, "--weights": weights, "--offset": offset}
-    for role, column in roles.items():
-        if column is not None:
-            table.require(column, role)
-            if column in drop or column in only:
-                raise UsageError(
-                    f"{column!r} is given to {role} and to --{'drop' if column in drop else 'only'} as well."
-                )
-    taken = [column for column in roles.values() if column is not None]
-    if len(set(taken)) < len(taken):
-        raise UsageError("one column is given two of the roles --target, --weights and --offset.")
-    for option, listed in (("--only", only), ("--drop", drop), ("--categorical", categorical), ("--text", text)):
-        for column in listed:
-            table.require(column, option) if option != "--drop" else _require_present(table, column)
-    for column in only:
-        if column in drop:
-            raise UsageError(f"{column!r} is named by --only and by --drop.")
-    names = [name for name in table.columns if name not in taken and name not in drop and (not only or name in only)]
-    for option, listed in (("--categorical", categorical), ("--text", text)):
-        for name in listed:
-            if name not in names:
-                raise UsageError(f"{option} names {name!r}, which is not among the columns learnt from.")
-    for name in text:
-        if name in categorical:
-            raise UsageError(f"{name!r} is named by --categorical and by --text.")
-        if table.columns[name] != "text":
-            raise DataError(f"{table.name}: --text names {name!r}, which holds {table.columns[name]}s, not text.")
-    for name in names:
-        table.require(name, "learning")
-    return names
-
-
-def _require_present(table: Table, column: str) -> None:
-    if column not in table.columns:
-        table.require(column, "--drop")
 
 
 def _prepare_view(table: Table, weights: str | None, training: np.ndarray | None) -> np.ndarray:
@@ -191,8 +145,8 @@ def _looks_like(table: Table, name: str, missing: tuple[str, ...]) -> list[str]:
     return []
 
 
-class _Builder:
-    """Columns, their means and scales, and notes, gathered in the order of the table."""
+class Builder:
+    """A recipe being learnt: columns, their means and scales, and notes, gathered in the order of the table."""
 
     def __init__(self, standardize: bool, intercept: bool, max_levels: int) -> None:
         self.standardize, self.intercept, self.max_levels = standardize, intercept, max_levels
@@ -220,13 +174,14 @@ class _Builder:
         self._add(column, [(found.mean, found.variance), (share, share * (1.0 - share))])
 
     def category(self, found: LevelCounts, boolean: bool) -> None:
-        if len(found.levels) == 1:
+        if len(found.levels) == 1 and not found.lost:
             self.notes.append(f"{found.name!r} is constant ({found.levels[0].name}): dropped.")
             return
         words = [level for level in found.levels if level.name != MISSING]
-        if not boolean and len(words) >= _IDENTIFIER_ROWS and all(level.rows == 1 for level in words):
+        once = all(level.rows == 1 for level in words) and found.lost == found.lost_rows
+        if not boolean and (different := len(words) + found.lost) >= _IDENTIFIER_ROWS and once:
             self.notes.append(
-                f"{found.name!r} is an identifier, {len(words):,} different words in {len(words):,} rows: dropped. "
+                f"{found.name!r} is an identifier, {different:,} different words in {different:,} rows: dropped. "
                 f"If it is text, --text {found.name} learns its words."
             )
             return
@@ -234,12 +189,13 @@ class _Builder:
             self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
         levels = sorted(found.levels, key=lambda level: (-level.weight, level.name))
         kept, pooled = levels[: self.max_levels], levels[self.max_levels :]
-        total = sum(level.weight for level in levels)
+        total = sum(level.weight for level in levels) + found.lost_weight
         shares = {level.name: level.weight / total for level in kept}
-        if pooled:
-            shares[OTHER] = sum(level.weight for level in pooled) / total
+        if pooled or found.lost:
+            shares[OTHER] = (sum(level.weight for level in pooled) + found.lost_weight) / total
             self.notes.append(
-                f"{found.name!r} has {len(levels):,} levels; the {len(pooled):,} rarest are pooled as {OTHER} "
+                f"{found.name!r} has {len(levels) + found.lost:,} levels; the {len(pooled) + found.lost:,} rarest are "
+                f"pooled as {OTHER} "
                 "(--max-levels)."
             )
         reference = "false" if boolean and "false" in shares else kept[0].name

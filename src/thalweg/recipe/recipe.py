@@ -1,5 +1,6 @@
 """The recipe itself: what each column becomes, replayed on a table, and turned into JSON and back."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -8,8 +9,10 @@ import numpy as np
 
 from thalweg.errors import DataError
 from thalweg.readers import Matrix, Table
-from thalweg.recipe.columns import CategoryColumn, Column, MatrixColumns, NumberColumn, Term, TextColumn
-from thalweg.recipe.encode import encode
+from thalweg.readers.chunk import Chunk
+from thalweg.recipe.columns import CategoryColumn, MatrixColumns, NumberColumn, Term, TextColumn
+from thalweg.recipe.encode import ChunkEncoder, Column, encode, forms_of
+from thalweg.recipe.hashing import HashedColumns, Hashing
 from thalweg.recipe.target import Target
 from thalweg.rows import Csr
 
@@ -18,6 +21,7 @@ _TYPES: dict[str, Any] = {
     "category": CategoryColumn,
     "text": TextColumn,
     "matrix": MatrixColumns,
+    "hashed": HashedColumns,
 }
 
 
@@ -64,7 +68,17 @@ class Recipe:
     @property
     def raw_columns(self) -> tuple[str, ...]:
         """Names of the raw columns a table must have."""
-        return tuple(dict.fromkeys(term.column for term in self.terms))
+        return tuple(dict.fromkeys(name for column in self.columns for name in column.sources))
+
+    @property
+    def hashed(self) -> HashedColumns | None:
+        """The hashed columns, where there are any."""
+        return next((column for column in self.columns if isinstance(column, HashedColumns)), None)
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """The raw columns in the form a stream has to give them: "number", "date" or "text"."""
+        return forms_of(self.columns)
 
     def encode(self, table: Table | Matrix) -> np.ndarray | Csr:
         """(n, p) centred and scaled as learnt: a float64 array, or compressed.
@@ -80,6 +94,28 @@ class Recipe:
             )
         return self.standardize(table.counted_from(self.matrix.first, self.p))
 
+    def encode_chunk(self, chunk: Chunk) -> np.ndarray | Csr:
+        """(n, p) rows of a stream, as `encode` gives those of a table; the chunk has the columns of `forms`."""
+        return self._encoder(chunk)
+
+    def margins_of(self, coef: np.ndarray) -> Callable[[Chunk], np.ndarray]:
+        """A function from chunks to X·coef (n,), for coef (p,)."""
+        if self.hashed is None:
+            return lambda chunk: self.encode_chunk(chunk) @ coef
+        from thalweg.recipe.hasher import HashedMargins
+
+        holes = [column.holes for column in self.columns if isinstance(column, NumberColumn)]
+        return HashedMargins(self.hashed, holes, coef)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether `encode_chunk` gives compressed rows."""
+        return self._encoder.compressed
+
+    @cached_property
+    def _encoder(self) -> ChunkEncoder:
+        return ChunkEncoder(self.columns, self.mean, self.scale)
+
     def standardize(self, X: Csr) -> Csr:
         """Those raw rows, standing for the centred and scaled ones."""
         return Csr(X.indptr, X.indices, X.data, X.p, self.mean, self.scale) if self.standardized else X
@@ -93,7 +129,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it, but for mean and scale, which are arrays."""
         names = {kind: name for name, kind in _TYPES.items()}
-        columns = [{"type": names[type(column)], **asdict(column)} for column in self.columns]
+        columns = [{"type": names[type(column)], **_described(column)} for column in self.columns]
         plain = {field.name: getattr(self, field.name) for field in fields(self)[3:]}
         return {"columns": columns, **plain, "target": None if self.target is None else asdict(self.target)}
 
@@ -107,6 +143,8 @@ class Recipe:
                 for key, value in described.items()
                 if key != "type"
             }
+            if "hashing" in given:
+                given["hashing"] = Hashing.from_dict(described["hashing"])
             columns.append(_TYPES[described["type"]](**given))
         if not mean.shape == scale.shape == (sum(column.width for column in columns),):
             raise ValueError("the recipe's means are not those of its columns")
@@ -122,6 +160,13 @@ class Recipe:
             notes=tuple(body["notes"]),
             missing=tuple(body["missing"]),
         )
+
+
+def _described(column: Column) -> dict[str, Any]:
+    """Its fields but for arrays, which are stored beside."""
+    plain = {field.name: getattr(column, field.name) for field in fields(column)}
+    plain = {name: value for name, value in plain.items() if not isinstance(value, np.ndarray)}
+    return {name: asdict(value) if isinstance(value, Hashing) else value for name, value in plain.items()}
 
 
 def listed(names: tuple[str, ...], most: int = 20) -> str:

@@ -1,10 +1,64 @@
-"""The columns that are neither learnt from nor learnt: sample weights and offsets."""
+"""Which columns are learnt from; and those that are neither learnt from nor learnt: sample weights and offsets."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, UsageError
 from thalweg.readers import DEFAULT_MISSING, Table
+from thalweg.readers.stream import Columns
 from thalweg.readers.table import hole_sql
+
+
+def chosen(
+    table: Table | Columns,
+    target: str,
+    weights: str | None,
+    offset: str | None,
+    only: Sequence[str],
+    drop: Sequence[str],
+    categorical: Sequence[str],
+    text: Sequence[str],
+) -> list[str]:
+    """The columns learnt from, in their order.
+
+    Raises UsageError where options contradict each other, DataError for a column that is not there or cannot be used.
+    """
+    roles = {"--target": target, "--weights": weights, "--offset": offset}
+    for role, column in roles.items():
+        if column is not None:
+            table.require(column, role)
+            if column in drop or column in only:
+                raise UsageError(
+                    f"{column!r} is given to {role} and to --{'drop' if column in drop else 'only'} as well."
+                )
+    taken = [column for column in roles.values() if column is not None]
+    if len(set(taken)) < len(taken):
+        raise UsageError("one column is given two of the roles --target, --weights and --offset.")
+    for option, listed in (("--only", only), ("--drop", drop), ("--categorical", categorical), ("--text", text)):
+        for column in listed:
+            table.require(column, option) if option != "--drop" else _require_present(table, column)
+    for column in only:
+        if column in drop:
+            raise UsageError(f"{column!r} is named by --only and by --drop.")
+    names = [name for name in table.columns if name not in taken and name not in drop and (not only or name in only)]
+    for option, listed in (("--categorical", categorical), ("--text", text)):
+        for name in listed:
+            if name not in names:
+                raise UsageError(f"{option} names {name!r}, which is not among the columns learnt from.")
+    for name in text:
+        if name in categorical:
+            raise UsageError(f"{name!r} is named by --categorical and by --text.")
+        if table.columns[name] != "text":
+            raise DataError(f"{table.name}: --text names {name!r}, which holds {table.columns[name]}s, not text.")
+    for name in names:
+        table.require(name, "learning")
+    return names
+
+
+def _require_present(table: Table | Columns, column: str) -> None:
+    if column not in table.columns:
+        table.require(column, "--drop")
 
 
 def read_weights(table: Table, name: str) -> np.ndarray:

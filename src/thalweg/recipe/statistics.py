@@ -44,15 +44,21 @@ class Level:
 
 @dataclass
 class LevelCounts:
-    """The levels of one category, holes among them as "(missing)"."""
+    """The levels of one category, holes among them as "(missing)".
+
+    lost, lost_rows, lost_weight  of rare levels that were too many to remember one by one
+    """
 
     name: str
     levels: list[Level] = field(default_factory=list)
+    lost: int = 0
+    lost_rows: int = 0
+    lost_weight: float = 0.0
 
     @property
     def separates(self) -> bool:
         """Whether every level has rows of one class only, and some level repeats."""
-        pure = all(level.positives in (0, level.rows) for level in self.levels)
+        pure = not self.lost and all(level.positives in (0, level.rows) for level in self.levels)
         return pure and len(self.levels) > 1 and len(self.levels) < sum(level.rows for level in self.levels)
 
 

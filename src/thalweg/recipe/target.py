@@ -95,6 +95,23 @@ def find_in(rows: Matrix, positive: Any) -> Target:
     return _two([label_of(value, "", "number") for value in np.unique(rows.y)], LIBSVM_TARGET, rows.name, positive)
 
 
+def two_labels(words: list[str], kind: str, name: str, source: str, positive: Any) -> tuple[Label, Label]:
+    """The classes (negative, positive) of a target of that kind, from the words of its labels.
+
+    Raises DataError as `find` does.
+    """
+    labels: dict[str, Label] = {}
+    for word in words:
+        try:
+            label = word.lower() == "true" if kind == "boolean" else label_of(word, word, kind)
+        except ValueError:
+            label = word
+        labels.setdefault(label_key(label), label)
+    if not labels:
+        raise DataError(f"{source}: the target {name!r} has no value in any row.")
+    return _two(list(labels.values()), name, source, positive).classes
+
+
 def _two(labels: list[Label], name: str, source: str, positive: Any) -> Target:
     labels.sort(key=lambda label: (isinstance(label, str), label))
     shown = ", ".join(repr(label) for label in labels[:5])

@@ -47,25 +47,43 @@ class TextOptions:
 
 def learn_text(name: str, texts: Sequence[str], weight: np.ndarray, options: TextOptions, place: str) -> TextColumn:
     """The words of those texts, which weigh (n,) each. Raises DataError where no word is left."""
-    tokens = options.tokens if options.tokens != "auto" else _tokens(texts)
-    ngrams = options.ngrams or (2 if tokens == "characters" else 1)
+    tokens, ngrams = how_to_read(texts, options)
     vectorizer = _vectorizer(tokens, ngrams)
     try:
         counts = vectorizer.fit_transform(texts)
     except ValueError:  # an empty vocabulary
-        raise DataError(
-            f"{place}: column {name!r} holds no {_WHAT[tokens]}; leave it out with --drop {name}."
-        ) from None
+        return text_column(name, WordCounts([], np.zeros(0), np.zeros(0), 0.0), tokens, ngrams, options, place)
     rows = np.bincount(counts.indices, minlength=counts.shape[1])
-    kept = np.flatnonzero(rows >= options.min_rows)
+    found = np.bincount(counts.indices, np.repeat(weight, np.diff(counts.indptr)), counts.shape[1])
+    words = vectorizer.get_feature_names_out()
+    read = WordCounts(words, rows, found, float(weight.sum()))
+    return text_column(name, read, tokens, ngrams, options, place)
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """Words in order, the rows (w,) they stand in, what these weigh (w,), and what all rows weigh."""
+
+    words: Any
+    rows: np.ndarray
+    weights: np.ndarray
+    total: float
+
+
+def text_column(name: str, found: WordCounts, tokens: str, ngrams: int, options: TextOptions, place: str) -> TextColumn:
+    """The words that stand in rows enough. Raises DataError where there are none."""
+    kept = np.flatnonzero(found.rows >= options.min_rows)
+    if not len(found.words):
+        raise DataError(f"{place}: column {name!r} holds no {_WHAT[tokens]}; leave it out with --drop {name}.")
     if not len(kept):
         raise DataError(
             f"{place}: no word of column {name!r} stands in {options.min_rows} rows; --min-rows 1 keeps them all."
         )
-    found = np.bincount(counts.indices, np.repeat(weight, np.diff(counts.indptr)), counts.shape[1])[kept]
-    idf = np.log((1.0 + weight.sum()) / (1.0 + found)) + 1.0 if options.weights == "tfidf" else np.empty(0)
-    words = vectorizer.get_feature_names_out()[kept]
-    return TextColumn(name, tokens, ngrams, options.weights, tuple(map(str, words)), tuple(idf.tolist()))
+    idf = np.empty(0)
+    if options.weights == "tfidf":
+        idf = np.log((1.0 + found.total) / (1.0 + found.weights[kept])) + 1.0
+    words = tuple(str(found.words[i]) for i in kept)
+    return TextColumn(name, tokens, ngrams, options.weights, words, tuple(idf.tolist()))
 
 
 class Counter:
@@ -77,19 +95,50 @@ class Counter:
 
     def __call__(self, texts: Sequence[str]) -> Any:
         """(m, words) CSR of float64."""
-        from sklearn.preprocessing import normalize
-
         counts = self._vectorizer.transform(texts).astype(np.float64)
         if not len(self._idf):
             return counts
         counts.data *= self._idf[counts.indices]
-        return normalize(counts, copy=False)
+        return unit_rows(counts)
+
+
+def unit_rows(counts: Any) -> Any:
+    """The rows of a CSR matrix scaled to length 1; empty ones stay empty."""
+    from sklearn.preprocessing import normalize
+
+    return normalize(counts, copy=False) if counts.nnz else counts
+
+
+def with_empty_row(counts: Any) -> Any:
+    """One empty row more, which the code of a hole takes."""
+    from scipy.sparse import csr_array
+
+    indptr = np.append(counts.indptr, counts.indptr[-1])
+    return csr_array((counts.data, counts.indices, indptr), shape=(counts.shape[0] + 1, counts.shape[1]))
+
+
+def tokens_of(texts: Sequence[str], tokens: str, ngrams: int) -> tuple[Any, Sequence[str]]:
+    """(m, tokens) CSR counts of all the tokens of those texts, and the tokens."""
+    vectorizer = _vectorizer(tokens, ngrams)
+    try:
+        counts = vectorizer.fit_transform(texts)
+    except ValueError:  # no token at all
+        from scipy.sparse import csr_array
+
+        return csr_array((len(texts), 0), dtype=np.float64), []
+    return counts.astype(np.float64), vectorizer.get_feature_names_out().tolist()
 
 
 def _vectorizer(tokens: str, ngrams: int, words: Sequence[str] | None = None) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
 
     return CountVectorizer(analyzer="word" if tokens == "words" else "char", ngram_range=(1, ngrams), vocabulary=words)
+
+
+def how_to_read(texts: Sequence[str], options: TextOptions) -> tuple[str, int]:
+    """Tokens and ngrams, where the options leave them to the texts."""
+    tokens = options.tokens if options.tokens != "auto" else _tokens(texts)
+    return tokens, options.ngrams or (2 if tokens == "characters" else 1)
 
 
 def _tokens(texts: Sequence[str]) -> str:

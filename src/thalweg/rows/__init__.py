@@ -2,7 +2,8 @@
 
 from thalweg.rows.block import Block, RandomAccessRows, Rows
 from thalweg.rows.csr import Csr
-from thalweg.rows.dense import DenseRows
+from thalweg.rows.dense import DenseRows, rows_per_block
+from thalweg.rows.labels import Labels, labels_of
 from thalweg.rows.memory import MemoryRows, in_memory
 from thalweg.rows.moments import centre_and_scale
 from thalweg.rows.sparse import SparseRows
@@ -12,6 +13,7 @@ __all__ = [
     "Block",
     "Csr",
     "DenseRows",
+    "Labels",
     "MemoryRows",
     "RandomAccessRows",
     "Rows",
@@ -19,4 +21,6 @@ __all__ = [
     "centre_and_scale",
     "column_squares",
     "in_memory",
+    "labels_of",
+    "rows_per_block",
 ]

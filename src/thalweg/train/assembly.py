@@ -1,26 +1,15 @@
 """Request in, model out: the one assembly every face calls."""
 
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
-from importlib.metadata import version
 from typing import Any
-
-import numpy as np
 
 from thalweg.errors import UsageError
 from thalweg.events import Observer
-from thalweg.metrics import evaluate
-from thalweg.model import Model, probabilities
+from thalweg.model import Model
 from thalweg.observers import Trace
-from thalweg.recipe import TextOptions
-from thalweg.rows import MemoryRows
-from thalweg.train.data import Prepared, Source, prepare
-from thalweg.train.options import Options, flag
-from thalweg.train.run import Run, run
-
-_LIBRARIES = ("thalweg", "numpy", "scipy", "duckdb", "pyarrow")
+from thalweg.train.options import flag
+from thalweg.train.request import model_of, requested, source_of
+from thalweg.train.run import run
 
 
 def fit(
@@ -63,6 +52,14 @@ def fit(
     seed: int = 0,
     threads: int | None = None,
     kernel: str = "auto",
+    stream: bool = False,
+    bits: int | None = None,
+    cross: Sequence[Any] = (),
+    on_bad_row: str = "stop",
+    cache: Any = None,
+    checkpoint: Any = None,
+    every: str | float = "60s",
+    resume: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Model:
     """Fit a logistic regression and prove how close to the optimum it is.
@@ -92,129 +89,37 @@ def fit(
     header, format, database, connection, missing
                   how to read; missing: texts that are holes
     threads       None for all this process may use; the result has the same bits on any number
+    stream        read the rows in pieces, never all of them: files, folders of files, and SQL with `database`. With
+                  method "sgd" they are learnt online: words hashed to 2^bits columns (22 unless told), `cross` pairs of
+                  columns together, rates adaptive. With any other method the optimum is the one in memory, certified
+    on_bad_row    of a stream: "stop", or "skip", which leaves rows out that cannot be read, and counts them
+    cache         of a stream, not for "sgd": a folder for a binary copy of the rows, read instead of the source
+    checkpoint    of a stream: a folder to keep the run's place in, `every` so often ("60s", "5m"); `resume` goes on
     observers     called with each `thalweg.events.Event`
 
     Ctrl-C ends the run and returns the best model so far. Raises UsageError for options that contradict each other,
     DataError for rows that cannot be used, RunError where the objective overflows.
     """
     given = {name: value for name, value in locals().items() if name not in ("rows", "observers")}
+    if stream:
+        # streams need readers that arrays and tables in memory do not
+        from thalweg.train.stream import fit_stream
+
+        return fit_stream(rows, given, source_of(given), observers)
+    _refuse_stream_options(given)
     request = requested(rows, given)
     trace = Trace()
     ran = run(request.prepared.rows, request.options, (trace, *observers), request.prepared.holdout)
     return model_of(request, ran, trace)
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a fit was asked for, and the rows it runs on."""
-
-    options: Options
-    source: Source
-    prepared: Prepared
+def _refuse_stream_options(given: Mapping[str, Any]) -> None:
+    """Raise UsageError for what only a stream has a use for."""
+    for name, default in _OF_STREAMS.items():
+        if given.get(name, default) != default:
+            raise UsageError(f"{flag(name)} goes with --stream.")
 
 
-def requested(rows: Any, given: Mapping[str, Any]) -> Request:
-    """The keywords of `fit` checked, and the rows read and encoded."""
-    holdout, max_levels = given["holdout"], given["max_levels"]
-    share = float(holdout) if isinstance(holdout, int | float) and not isinstance(holdout, bool) else None
-    own_rows = None if share is not None else holdout
-    options = Options(**{field.name: given[field.name] for field in fields(Options) if field.name != "holdout"},
-                      holdout=share)  # fmt: skip
-    options.check_patience(holdout is not None)
-    missing = given["missing"]
-    read = {name: given[name] for name in ("header", "format", "database", "connection")}
-    read["missing"] = None if missing is None else _names(missing)
-    reading = {key: value for key, value in read.items() if value is not None and (key, value) != ("header", True)}
-    if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
-        raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
-    for name, value in (("tokens", "auto"), ("ngrams", None), ("text_weights", "tfidf"), ("min_rows", 2)):
-        if given[name] != value and not given["text"]:
-            raise UsageError(f"{flag(name)} says how --text is read, but no column is named by --text.")
-    source = Source(
-        target=_name(given["target"], "--target"),
-        weights=_name(given["weights"], "--weights"),
-        offset=_name(given["offset"], "--offset"),
-        only=_names(given["only"]),
-        drop=_names(given["drop"]),
-        categorical=_names(given["categorical"]),
-        max_levels=max_levels,
-        positive=given["positive"],
-        classes=given["classes"],
-        text=TextOptions(
-            _names(given["text"]), given["tokens"], given["ngrams"], given["text_weights"], given["min_rows"]
-        ),
-        reading=reading,
-    )
-    return Request(options, source, prepare(rows, source, options, own_rows))
-
-
-def _name(given: Any, option: str) -> Any:
-    """A column's name; frames may have numbers for names. Arrays, of weights or offsets, pass."""
-    if isinstance(given, bool | float | dict):
-        raise UsageError(f"{option} is {given!r}, but must be the name of a column.")
-    return str(given) if isinstance(given, int) else given
-
-
-def _names(names: Any) -> tuple[str, ...]:
-    return (str(names),) if isinstance(names, str | int) else tuple(str(name) for name in names)
-
-
-def model_of(request: Request, ran: Run, trace: Trace) -> Model:
-    """The model of a run."""
-    prepared, options, source = request.prepared, request.options, request.source
-    solution, p = ran.solution, prepared.rows.p
-    theta = solution.theta[:, 0]
-    told = {
-        "target": source.target,
-        "weights": source.weights if isinstance(source.weights, str) else None,
-        "offset": source.offset if isinstance(source.offset, str) else None,
-        "only": list(source.only),
-        "drop": list(source.drop),
-        "categorical": list(source.categorical),
-        "max_levels": source.max_levels,
-        **({} if not source.text.columns else {"text": list(source.text.columns)}),
-    }
-    return Model(
-        recipe=prepared.recipe,
-        classes=prepared.classes,
-        standardized_coef=theta[:p].copy(),
-        standardized_intercept=float(theta[p]) if options.intercept else 0.0,
-        objective=float(solution.at.value[0]),
-        outcome=solution.outcome,
-        sentence=solution.sentence,
-        certificate=solution.certificate,
-        method=ran.method,
-        reason=ran.reason,
-        steps=solution.steps,
-        passes=ran.passes,
-        seconds=ran.seconds,
-        rows=prepared.rows.n,
-        history=tuple(trace.rows),
-        holdout=None if prepared.holdout is None else held_out_quality(prepared.holdout, theta, options.intercept),
-        options={**options.to_dict(), "l2": ran.l2, **told},
-        data={
-            **prepared.origin,
-            "rows": prepared.rows.n,
-            "total_weight": prepared.rows.total_weight,
-            "holdout_rows": 0 if prepared.holdout is None else prepared.holdout.n,
-        },
-        versions=library_versions(),
-    )
-
-
-def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:
-    """Log-loss, AUC, Brier score and accuracy of theta (d,) on the held-out rows."""
-    p = rows.p
-    margins = np.concatenate([block.X @ theta[:p] for block in rows.blocks()])
-    if intercept:
-        margins += theta[p]
-    if rows.offset is not None:
-        margins += rows.offset
-    report = evaluate(rows.y, probabilities(margins)[:, 1], rows.weight)
-    return {name: getattr(report, name) for name in ("log_loss", "auc", "brier", "accuracy", "rows")}
-
-
-@cache
-def library_versions() -> dict[str, str]:
-    """What a fit was made with."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+_OF_STREAMS = {
+    "bits": None, "cross": (), "on_bad_row": "stop", "cache": None, "checkpoint": None, "every": "60s", "resume": False,
+}  # fmt: skip

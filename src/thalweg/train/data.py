@@ -55,14 +55,14 @@ class Source:
 class Prepared:
     """Rows ready to run on, and what is needed to do the same to others.
 
-    rows      training rows, class weights included
+    rows      training rows, class weights included: `MemoryRows`, or those of a stream
     holdout   held-out rows with their own weights, or None
     recipe    raw columns -> matrix
     classes   (negative, positive)
     origin    for the model's `data`: source, fingerprint
     """
 
-    rows: MemoryRows
+    rows: Any
     holdout: MemoryRows | None
     recipe: Recipe
     classes: tuple[Any, Any]

@@ -23,9 +23,10 @@ from thalweg.readers.arrays import refuse_non_finite
 from thalweg.rows import DenseRows, MemoryRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome, Rules
-from thalweg.train.assembly import Request, fit, model_of, requested
+from thalweg.train.assembly import fit
 from thalweg.train.options import Options
 from thalweg.train.plan import kernel_for
+from thalweg.train.request import Request, model_of, requested
 from thalweg.train.run import Run, held_out_loss, make_ready
 
 _METHOD = "orthant-newton"

@@ -1,14 +1,16 @@
 """How a fit runs: the stages it goes through, and what `auto` picks and why."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from thalweg.kernels import Kernel, kernel
-from thalweg.optimizers import OPTIMIZERS, Optimizer, Settings
-from thalweg.rows import MemoryRows, SparseRows
+from thalweg.optimizers import OPTIMIZERS, Method, Optimizer, Settings
+from thalweg.rows import MemoryRows, Rows, SparseRows
 from thalweg.stopping import Rules
 from thalweg.train.options import Options
+from thalweg.train.stream_rows import StreamRows
 
 _NEWTON_COLUMNS = 1500  # a Hessian of 18 MB, factorised in a fraction of a second
 _NEWTON_CELLS = 60  # stored cells of a sparse row, whose pairs the Hessian adds up
@@ -18,6 +20,7 @@ _ROWS_PER_PARAMETER = 250  # a sample's optimum is about d/(2·rows) too high on
 _FEWEST_SAMPLED_ROWS = 5000
 _L1_TIMES = (1000.0, 100.0, 10.0)  # where rows do not determine the weights, l1 alone does: from few weights to many
 _LOOSE = 0.01
+_GROWTH = (16, 4, 1)  # of a stream's sample: from a sixteenth of it to all
 _STRIDES = (32, 16, 8, 4)  # the sparsest that leaves enough rows; one stage measured faster than two
 
 
@@ -35,7 +38,7 @@ class Stage:
     l1_times: float = 1.0
 
 
-def choose(options: Options, rows: MemoryRows) -> tuple[str, str]:
+def choose(options: Options, rows: MemoryRows | StreamRows) -> tuple[str, str]:
     """The method `auto` means for these rows, and why; a method that was asked for needs no reason.
 
     Newton's few passes each cost p flops a stored cell more than a gradient's, so it wins while its Hessian is small
@@ -48,24 +51,33 @@ def choose(options: Options, rows: MemoryRows) -> tuple[str, str]:
         return "orthant-newton", "with l1 most weights are zero, and it works on the others only"
     if p <= _NEWTON_COLUMNS and p <= 4 * n and _cells_per_row(rows) <= _NEWTON_CELLS:
         return "newton", f"a Hessian of {p:,} columns is cheap to build and to factorise"
+    if isinstance(rows, StreamRows):
+        return "lbfgs", f"a Hessian of {p:,} columns is too large, and every product with it would read the rows again"
     return "newton-cg", f"for {p:,} columns, products with the Hessian cost less than the Hessian"
 
 
-def _cells_per_row(rows: MemoryRows) -> float:
+def _cells_per_row(rows: MemoryRows | StreamRows) -> float:
+    if isinstance(rows, StreamRows):
+        return _cells_per_row(rows.sample) if rows.sample is not None else 0.0
     return rows.entries / rows.n if isinstance(rows, SparseRows) else 0.0
 
 
-def kernel_for(rows: MemoryRows, asked: str) -> Kernel:
+def kernel_for(rows: MemoryRows | StreamRows, asked: str) -> Kernel:
     """The kernel `auto` means: compiled loops only where they are worth loading."""
     if asked != "auto":
         return kernel(asked)
+    if isinstance(rows, StreamRows):
+        return kernel("compiled" if rows.recipe.compressed else "blocked")
     if not isinstance(rows, SparseRows):
         return kernel("blocked")
     return kernel("compiled" if rows.entries >= _COMPILED_ENTRIES else "sparse")
 
 
-def stages(options: Options, method: str, n: int, p: int) -> list[Stage]:
-    """The stages of a fit; all but the last are on samples, and only warm the start."""
+def stages(options: Options, method: str, n: int, p: int, sampled: int | None = None) -> list[Stage]:
+    """The stages of a fit; all but the last are on samples, and only warm the start.
+
+    sampled   of streamed rows: the stride of the sample that is in memory, which is always worth a stage or more
+    """
     entry = OPTIMIZERS[method]
     epochs = options.epochs or entry.epochs
     settings = Settings(
@@ -79,6 +91,8 @@ def stages(options: Options, method: str, n: int, p: int) -> list[Stage]:
     )
     rules = Rules(options.tol, options.gradient_tol, epochs, options.patience)
     last = Stage("all rows", 1, entry.make(settings), rules)
+    if sampled is not None:
+        return [*_growing(entry, settings, rules, n, p, sampled), last]
     if method == "orthant-newton" and 2 * p > n:
         loose = replace(rules, tol=max(options.tol, _LOOSE), patience=None)
         make = entry.make(replace(settings, tol=loose.tol))
@@ -95,8 +109,22 @@ def stages(options: Options, method: str, n: int, p: int) -> list[Stage]:
     return [Stage(f"1/{stride} of the rows", stride, first, loose), last]
 
 
-def sample(rows: MemoryRows, stride: int) -> MemoryRows:
+def _growing(entry: Method, settings: Settings, rules: Rules, n: int, p: int, sampled: int) -> Iterator[Stage]:
+    """Samples of a stream, each some times larger than the one before, up to all that is in memory."""
+    enough = max(_FEWEST_SAMPLED_ROWS, _ROWS_PER_PARAMETER * (p + 1))
+    for times in _GROWTH:
+        stride = sampled * times
+        if times > 1 and n // stride < enough:
+            continue
+        loose = replace(rules, tol=max(settings.tol, 0.1 * (p + 1) * stride / n), patience=None)
+        name = f"1/{stride} of the rows" if stride > 1 else "all rows, in memory"
+        yield Stage(name, stride, entry.make(replace(settings, tol=loose.tol)), loose)
+
+
+def sample(rows: MemoryRows | StreamRows, stride: int) -> Rows:
     """Every `stride`-th row."""
+    if isinstance(rows, StreamRows):
+        return rows.every(stride)
     return rows if stride == 1 else rows.every(stride)
 
 

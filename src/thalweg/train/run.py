@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.certificate import certify
-from thalweg.engines import Threads
+from thalweg.engines import Engine, Threads
 from thalweg.errors import RunError
 from thalweg.events import Event, Observer
 from thalweg.kernels import Want
@@ -21,7 +21,8 @@ from thalweg.rows import MemoryRows, SparseRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome
 from thalweg.train.options import Options
-from thalweg.train.plan import choose, kernel_for, sample, stages, start
+from thalweg.train.plan import Stage, choose, kernel_for, sample, stages, start
+from thalweg.train.stream_rows import StreamRows
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def run(
     engine = Threads(options.threads)
     try:
         with engine.running():
-            solution = _stages(rows, options, method, l2, observers, holdout, clock, engine)
+            plan = stages(options, method, rows.n, rows.p)
+            solution = run_stages(rows, plan, options, l2, observers, holdout, clock, engine)
     except RunError:
         refuse_non_finite(rows.X)
         raise
@@ -82,23 +84,38 @@ def make_ready(rows: MemoryRows, options: Options, observers: Sequence[Observer]
         get_ready(rows.X, tell)
 
 
-def _stages(
-    rows: MemoryRows,
+@dataclass(frozen=True)
+class Begun:
+    """Where the samples have led: theta (d, 1), and what a Newton run on all rows takes over from them."""
+
+    theta: np.ndarray
+    warm: dict[str, Any]
+
+
+def run_stages(
+    rows: MemoryRows | StreamRows,
+    plan: Sequence[Stage],
     options: Options,
-    method: str,
     l2: float,
     observers: Sequence[Observer],
     holdout: MemoryRows | None,
     clock: Clock,
-    engine: Threads,
+    engine: Engine,
+    begun: Begun | None = None,
+    tell: Callable[[Begun], None] | None = None,
 ) -> Solution:
+    """The stages of a plan, one after another; `begun` stands for those on samples, of whose end `tell` hears."""
     theta = start(rows.p, options.intercept)
     warm: dict[str, Any] = {}
-    plan = stages(options, method, rows.n, rows.p)
+    if begun is not None:
+        theta, warm, plan = begun.theta, begun.warm, plan[-1:]
     for stage in plan:
-        part = sample(rows, stage.stride)
+        last = stage is plan[-1]
+        part = rows if last and isinstance(rows, StreamRows) else sample(rows, stage.stride)
         if part.total_weight <= 0.0:
             continue
+        if last and begun is None and tell is not None:
+            tell(Begun(theta, warm))
         objective = Objective(
             part,
             kernel_for(rows, options.kernel),
@@ -108,19 +125,20 @@ def _stages(
             part.n / rows.n,
         )
         optimizer = replace(stage.optimizer, **warm) if isinstance(stage.optimizer, Newton) else stage.optimizer
-        last = stage is plan[-1]
         loss = held_out_loss(holdout, options, engine) if holdout is not None and last else None
         clock.stage = stage.name
         try:
             solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
         except KeyboardInterrupt:  # in this stage's first pass: there is no point of its own yet
-            if not theta.any():
+            if not theta.any() or isinstance(rows, StreamRows):
                 raise
             return _at_all_rows(rows, solution, options, l2, engine)
         clock.passes += objective.passes
         if solution.outcome is Outcome.INTERRUPTED and not solution.theta.any():  # nothing worth keeping yet
             raise KeyboardInterrupt
         if solution.outcome is Outcome.INTERRUPTED and not last:
+            if isinstance(rows, StreamRows):
+                raise KeyboardInterrupt
             return _at_all_rows(rows, solution, options, l2, engine)
         theta = solution.theta
         if not last and isinstance(stage.optimizer, Newton):
@@ -129,7 +147,7 @@ def _stages(
     return solution
 
 
-def _at_all_rows(rows: MemoryRows, solution: Solution, options: Options, l2: float, engine: Threads) -> Solution:
+def _at_all_rows(rows: MemoryRows, solution: Solution, options: Options, l2: float, engine: Engine) -> Solution:
     """An interrupted sample stage, judged on all rows: one pass, so that the model tells the truth about itself."""
     outcome = Outcome.INTERRUPTED
     objective = Objective(rows, kernel_for(rows, options.kernel), engine, penalty(l2, options.l1), options.intercept)
@@ -138,7 +156,7 @@ def _at_all_rows(rows: MemoryRows, solution: Solution, options: Options, l2: flo
     return replace(solution, at=at, certificate=certificate, outcome=outcome, sentence=outcome.value)
 
 
-def held_out_loss(rows: MemoryRows, options: Options, engine: Threads) -> Callable[[np.ndarray], float]:
+def held_out_loss(rows: MemoryRows, options: Options, engine: Engine) -> Callable[[np.ndarray], float]:
     """theta (d, 1) -> mean log-loss on the held-out rows."""
     objective = Objective(rows, kernel_for(rows, options.kernel), engine, penalty(0.0, 0.0), options.intercept)
     return lambda theta: float(objective.evaluate(theta, Want.LOSS).loss[0])

@@ -1,0 +1,149 @@
+"""Checkpoints: where a run stands, kept in one file that is whole at every moment, and told apart by what it is of."""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import CheckpointError, OutputError, UsageError
+from thalweg.output import written_whole
+
+SCHEMA = 1
+NAME = "run.checkpoint"
+_FORMAT = "thalweg checkpoint"
+
+
+@dataclass
+class Checkpoint:
+    """A run's place to keep itself.
+
+    folder    made where it is not there
+    identity  what the run is of: the same again when it goes on. Name -> plain value
+    every     seconds between two checkpoints
+    resume    go on from what is there
+    """
+
+    folder: Path
+    identity: Mapping[str, Any]
+    every: float = 60.0
+    resume: bool = False
+    failures: list[str] = field(default_factory=list)
+    _last: float = field(default_factory=time.monotonic)
+
+    @property
+    def path(self) -> Path:
+        """The one file."""
+        return self.folder / NAME
+
+    def begin(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """What to go on from, if that was asked for and is there.
+
+        Raises CheckpointError for a file that is damaged, of a newer thalweg or of another run, naming the difference;
+        UsageError where an unfinished run's would be overwritten.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder}: the folder cannot be made: {error.strerror or error}.") from None
+        for pattern in (f".{NAME}.*", ".tmp??????"):  # ours and safetensors', of a run killed while it wrote
+            for left in self.folder.glob(pattern):
+                left.unlink(missing_ok=True)
+        if not self.path.exists():
+            return None
+        arrays, body = _read(self.path)
+        if not self.resume:
+            if body["done"]:
+                return None
+            raise UsageError(
+                f"{self.path} holds a run that was not finished; --resume goes on from it; to begin anew, remove the "
+                "file or name another folder."
+            )
+        self._refuse_another(body["identity"])
+        return arrays, body["state"]
+
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        return time.monotonic() - self._last >= self.every
+
+    def save(self, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any], done: bool = False) -> None:
+        """Replace the last one. Where that fails, as on a full disk, the last one stays and `failures` says why."""
+        body = json.dumps({"identity": dict(self.identity), "state": dict(state), "done": done})
+        tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        digest = _digest(str(SCHEMA), body, tensors)
+        metadata = {"format": _FORMAT, "schema": str(SCHEMA), "body": body, "sha256": digest}
+        from safetensors import SafetensorError
+        from safetensors.numpy import save_file
+
+        try:
+            with written_whole(self.path, "the checkpoint") as temporary:
+                try:
+                    save_file(tensors, temporary, metadata)
+                except SafetensorError as error:
+                    raise OutputError(f"{self.path}: the checkpoint could not be written: {error}.") from None
+        except OutputError as error:
+            self.failures.append(f"{error} The last one is kept, and the run goes on.")
+        self._last = time.monotonic()
+
+    def _refuse_another(self, found: Mapping[str, Any]) -> None:
+        for name in dict.fromkeys((*found, *self.identity)):
+            then, now = found.get(name), json.loads(json.dumps(self.identity.get(name)))
+            if then != now:
+                raise CheckpointError(
+                    f"{self.path}: {name} was {_shown(then)} when this run began, and is {_shown(now)} now; a run goes "
+                    "on only with the same rows and options. Begin anew with another --checkpoint folder."
+                )
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is None else repr(value)
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: the checkpoint cannot be read, or was cut short ({error}).") from None
+    schema = metadata.get("schema", "")
+    if metadata.get("format") != _FORMAT or not re.fullmatch("[0-9]{1,9}", schema):
+        raise CheckpointError(f"{path}: this is not a checkpoint of thalweg.")
+    if int(schema) > SCHEMA:
+        raise CheckpointError(
+            f"{path}: the checkpoint has schema {schema}, but this thalweg reads up to {SCHEMA}; "
+            "update thalweg to go on from it."
+        )
+    body = metadata.get("body", "")
+    if metadata.get("sha256") != _digest(schema, body, arrays):
+        raise CheckpointError(f"{path}: the content does not match its checksum: the file was altered or damaged.")
+    return arrays, json.loads(body)
+
+
+def _digest(schema: str, body: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(f"{schema}:{body}".encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def seconds_of(text: str | float) -> float:
+    """An interval: a number of seconds, or a text such as "60s", "5m" or "1h". Raises UsageError for anything else."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    written = str(text).strip().lower()
+    number, unit = (written[:-1], written[-1]) if written[-1:] in units else (written, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < float("inf"):
+        raise UsageError(f"--every is {text!r}, but must be a time such as 60s, 5m or 1h.")
+    return seconds

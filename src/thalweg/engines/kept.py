@@ -1,0 +1,88 @@
+"""Passes over a stream that can be gone on from: what is done is remembered, and done again without reading."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from thalweg.engines.threads import Task, Threads
+from thalweg.kernels.sums import Sums
+from thalweg.rows.block import Rows
+
+Place = dict[str, Any]
+
+_BEGINNING: Place = {"at": None, "parts": 0}
+
+
+class Kept:
+    """An engine that keeps a log of its passes over streamed rows; others it hands to `Threads`.
+
+    log      the sums of the passes done, in order; a run that goes on is given those of the run before
+    partial  the place reached in the pass in hand, and the sums up to it
+    tell     called after each block with its share of the pass, if known, between two blocks' sums; what it raises ends
+             the pass, with `partial` as it is then
+    """
+
+    def __init__(self, threads: Threads, tell: Callable[[float | None], None]) -> None:
+        self.threads, self.tell = threads, tell
+        self.log: list[Sums] = []
+        self.partial: tuple[Place, Sums] | None = None
+        self._next = 0
+
+    def running(self) -> AbstractContextManager[None]:
+        return self.threads.running()
+
+    def fold(self, rows: Rows, task: Task) -> Sums:
+        if not getattr(rows, "streamed", False):
+            return self.threads.fold(rows, task)
+        self._next += 1
+        if self._next <= len(self.log):
+            return deepcopy(self.log[self._next - 1])
+        place, begin = self.partial if self.partial is not None else (_BEGINNING, None)
+        reached: list[tuple[Place, float | None]] = []
+
+        def blocks() -> Iterator[Any]:
+            at, skipped = place["at"], int(place["parts"])
+            for after, share, parts in rows.pieces(place["at"]):  # type: ignore[attr-defined]
+                for i, part in enumerate(parts):
+                    if i >= skipped:
+                        last = i + 1 == len(parts)
+                        here = {"at": after, "parts": 0} if last else {"at": at, "parts": i + 1}
+                        reached.append((here, share if last else None))
+                        yield part
+                at, skipped = after, 0
+
+        def keeper(number: int, total: Sums) -> None:
+            here, share = reached[number - 1]
+            reached[number - 1] = (here, None)
+            self.partial = (here, total)
+            self.tell(share)
+
+        total = self.threads.fold_on(blocks(), task, None if begin is None else deepcopy(begin), keeper)
+        self.log.append(deepcopy(total))
+        self.partial = None
+        return total
+
+    def state(self) -> tuple[dict[str, np.ndarray], Place | None]:
+        """The log and the sums so far as arrays, and the place they are of; to be asked for between blocks."""
+        arrays = {}
+        sums = [*self.log, *([] if self.partial is None else [self.partial[1]])]
+        for i, one in enumerate(sums):
+            for part in fields(one):
+                if (value := getattr(one, part.name)) is not None:
+                    arrays[f"pass.{i}.{part.name}"] = value
+        return arrays, None if self.partial is None else self.partial[0]
+
+    def restore(self, arrays: dict[str, np.ndarray], place: Place | None) -> None:
+        """Go on from a `state`."""
+        found: dict[int, dict[str, np.ndarray]] = {}
+        for name, value in arrays.items():
+            if name.startswith("pass."):
+                _, number, part = name.split(".")
+                found.setdefault(int(number), {})[part] = value
+        sums = [Sums(**found[number]) for number in sorted(found)]
+        self.partial = None if place is None else (place, sums.pop())
+        self.log = sums

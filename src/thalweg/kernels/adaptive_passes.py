@@ -1,0 +1,158 @@
+"""Compiled loops of the online learner: rows one after another, each predicted and then learnt from.
+
+Compiled once per machine and kept on disk, as `passes` are; after a change in `formulas` this file must be saved again.
+"""
+
+from math import copysign, expm1, log1p, sqrt
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+
+from thalweg.formulas import curvature, log_loss, residual, sigmoid, softplus
+
+for _formula in (sigmoid, softplus, log_loss, residual, curvature):
+    register_jitable(_formula)
+
+_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+
+
+@_compiled
+def shrunk(w: float, rate: float, rows: float, l1: float, l2: float) -> float:
+    """The weight after that many proximal steps of both penalties: w ← soft(w, rate·l1)/(1 + rate·l2) for each row."""
+    size = abs(w)
+    if l2 > 0.0:
+        lost = -expm1(-rows * log1p(rate * l2))
+        size = size * (1.0 - lost) - l1 / l2 * lost
+    else:
+        size -= rate * rows * l1
+    return copysign(max(size, 0.0), w)
+
+
+@_compiled
+def adaptive_pass(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    data: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray,
+    offset: np.ndarray,
+    weights: np.ndarray,
+    touched: np.ndarray,
+    intercept: np.ndarray,
+    rate: float,
+    l1: float,
+    l2: float,
+    seen: int,
+    bins: np.ndarray,
+    range_: float,
+) -> float:
+    """Σ s·loss of the rows, each predicted before it was learnt from; the state is changed in place.
+
+    weights    (P, 2) float32: w, and the sum of its squared gradients, which starts above 0
+    touched    (P,) the row each weight was last learnt from; empty without penalties
+    intercept  (2,) b and the sum of its squared gradients, likewise; empty where there is none
+    seen       rows learnt from so far
+    bins       (2, B) the rows' weights are counted by their label and their margin, from -range_ to range_
+    weight and offset may be empty: all ones, all zeros.
+    """
+    loss, per_bin, last = 0.0, bins.shape[1] / (2.0 * range_), bins.shape[1] - 1
+    base, longest = np.float32(rate), 0
+    for i in range(len(y)):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    rates = np.empty(longest, np.float32)
+    penalised = l1 > 0.0 or l2 > 0.0
+    for i in range(len(y)):
+        start, stop = indptr[i], indptr[i + 1]
+        z = intercept[0] if len(intercept) > 0 else 0.0
+        if len(offset) > 0:
+            z += offset[i]
+        for t in range(start, stop):
+            j = indices[t]
+            if penalised:
+                rows = seen + i - touched[j]
+                touched[j] = seen + i
+                weights[j, 0] = shrunk(weights[j, 0], rate / sqrt(weights[j, 1]), rows, l1, l2)
+            z += data[t] * weights[j, 0]
+        s = weight[i] if len(weight) > 0 else 1.0
+        loss += s * log_loss(y[i], z)
+        place = min(max(int((z + range_) * per_bin), 0), last)
+        bins[0, place] += s * (1.0 - y[i])
+        bins[1, place] += s * y[i]
+        r = s * residual(y[i], z)
+        if r == 0.0:
+            continue
+        # the squared gradients first; then how far the margin moves for a residual of 1
+        reach = 0.0
+        if len(intercept) > 0:
+            intercept[1] += r * r
+            reach = rate / sqrt(intercept[1])
+        for t in range(start, stop):
+            j, x = indices[t], data[t]
+            g = np.float32(r) * x
+            square = weights[j, 1] + g * g
+            weights[j, 1] = square
+            rates[t - start] = x * (base / np.float32(sqrt(square)))
+            reach += x * rates[t - start]
+        step = implicit(r, s, y[i], z, reach)
+        if len(intercept) > 0:
+            intercept[0] -= step * rate / sqrt(intercept[1])
+        change = np.float32(step)
+        for t in range(start, stop):
+            weights[indices[t], 0] -= change * rates[t - start]
+    return loss
+
+
+@_compiled
+def implicit(r: float, s: float, y: float, z: float, reach: float) -> float:
+    """The residual at the margin that the update with it leads to: it never goes past the label.
+
+    It solves u = s·(σ(z - reach·u) - y), u between 0 and r, by Newton's steps within a bracket: the implicit update of
+    Kulis and Bartlett (Implicit online learning, 2010).
+    """
+    low, high = min(r, 0.0), max(r, 0.0)
+    u = r / (1.0 + reach * s * curvature(z))
+    for _ in range(60):
+        m = z - reach * u
+        error = u - s * residual(y, m)  # increases with u
+        if abs(error) <= 1e-6 * abs(u):
+            break
+        if error > 0.0:
+            high = u
+        else:
+            low = u
+        u -= error / (1.0 + reach * s * curvature(m))
+        if not low < u < high:
+            u = 0.5 * (low + high)
+    return u
+
+
+@_compiled
+def settle(weights: np.ndarray, touched: np.ndarray, rate: float, l1: float, l2: float, seen: int) -> np.ndarray:
+    """(P,) every weight, shrunk by the rows since it was touched."""
+    settled = np.empty(len(weights))
+    for j in range(len(weights)):
+        settled[j] = weights[j, 0]
+        if len(touched) > 0:
+            settled[j] = shrunk(weights[j, 0], rate / sqrt(weights[j, 1]), seen - touched[j], l1, l2)
+    return settled
+
+
+@_compiled
+def register(slots: np.ndarray, marks: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Which of the words, at these slots and with these marks (never 0), are the first or the second of their slot.
+
+    owners (P, 2) uint32 remembers the marks of two words each; later ones share the slot unnamed.
+    """
+    new = np.zeros(len(slots), np.bool_)
+    for i in range(len(slots)):
+        j = slots[i]
+        if owners[j, 0] == marks[i] or owners[j, 1] == marks[i]:
+            continue
+        for place in range(2):
+            if owners[j, place] == 0:
+                owners[j, place] = marks[i]
+                new[i] = True
+                break
+    return new

@@ -1,0 +1,62 @@
+"""A run of rows of a stream, as Arrow arrays of two forms: numbers, and words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+Position = dict[str, int]  # where a stream goes on from: what each kind of source needs, as JSON can hold it
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows; what could not be read is left out and told.
+
+    columns  name -> float64 (numbers; dates in days since 1970-01-01), or a dictionary of trimmed words; holes are null
+    n        rows
+    after    where the next chunk begins
+    place    row of the chunk -> "file, row 12 (line 13)"
+    bad      a sentence for each row left out
+    share    of the source that is read once this chunk is, 0 to 1; None where nobody knows
+    """
+
+    columns: Mapping[str, Any]
+    n: int
+    place: Callable[[int], str]
+    after: Position
+    bad: tuple[str, ...] = ()
+    share: float | None = None
+
+    def numbers(self, name: str) -> np.ndarray:
+        """(n,) the numbers of a column, NaN where there is a hole."""
+        array = self.columns[name]
+        if array.null_count:
+            array = array.fill_null(float("nan"))
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+
+    def codes(self, name: str) -> tuple[np.ndarray, Any]:
+        """(n,) places in the dictionary, its length where there is a hole; and the dictionary, an array of words."""
+        array = self.columns[name]
+        holes = len(array.dictionary)
+        return array.indices.fill_null(holes).to_numpy(zero_copy_only=False), array.dictionary
+
+    def part(self, start: int, stop: int) -> "Chunk":
+        """Consecutive rows of it, sharing their memory."""
+        columns = {name: array.slice(start, stop - start) for name, array in self.columns.items()}
+        place = self.place
+        return replace(self, columns=columns, n=stop - start, bad=(), place=lambda row: place(start + row))
+
+    def kept(self, rows: np.ndarray, bad: Sequence[str]) -> "Chunk":
+        """The rows of the mask (n,); `bad` says why the others are not."""
+        places = np.flatnonzero(rows)
+        columns = {name: array.filter(rows) for name, array in self.columns.items()}
+        place = self.place
+        return replace(
+            self, columns=columns, n=len(places), bad=(*self.bad, *bad), place=lambda row: place(int(places[row]))
+        )
+
+
+def infinite(name: str, value: float) -> str:
+    """The sentence about a number that is none."""
+    return f"column {name!r} holds {value}; a finite number was expected, or nothing at all for a hole."

@@ -1,0 +1,198 @@
+"""Arrow arrays of any type in the two forms a `Chunk` has: numbers, and words."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow
+from pyarrow import compute, types
+
+from thalweg.errors import DataError
+from thalweg.readers.chunk import Chunk
+
+WORDS = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+_DAY = 86400e6  # microseconds
+
+Complaint = Callable[[str, str, str], str]  # column, value, form wanted -> what is wrong
+
+
+def kind_of_type(of: Any) -> str:
+    """What an Arrow type is to us: "number", "text", "boolean", "date" or "other"."""
+    if types.is_dictionary(of):
+        return "text" if kind_of_type(of.value_type) in ("text", "number", "boolean") else "other"
+    if types.is_integer(of) or types.is_floating(of) or types.is_decimal(of) or types.is_null(of):
+        return "number"
+    if types.is_boolean(of):
+        return "boolean"
+    if types.is_string(of) or types.is_large_string(of) or types.is_string_view(of):
+        return "text"
+    return "date" if types.is_date(of) or types.is_timestamp(of) else "other"
+
+
+def readable(
+    batch: Any,
+    forms: Mapping[str, str],
+    missing: Sequence[str],
+    place: Callable[[int], str],
+    skip: bool,
+    complaint: Complaint | None = None,
+    seen: dict[str, Any] | None = None,
+) -> Chunk:
+    """The columns wanted of an Arrow batch; rows with a value that is not of its form are left out, or refused.
+
+    `seen`, where given, keeps each column's last dictionary, which batches of one file often share.
+    """
+    complaint = complaint or unexpected
+    columns: dict[str, Any] = {}
+    sentences: dict[int, str] = {}
+    for name, form in forms.items():
+        array = batch.column(name)
+        if seen is not None and form == "text" and types.is_dictionary(array.type):
+            columns[name] = _again(array, seen, name, missing)
+            continue
+        columns[name], found = in_form(array, form, missing)
+        for row, value in found.items():
+            sentences.setdefault(row, f"{place(row)}: {complaint(name, value, form)}")
+            if not skip:
+                raise DataError(sentences[row])
+    chunk = Chunk(columns, batch.num_rows, place, {})
+    if not sentences:
+        return chunk
+    good = np.ones(batch.num_rows, dtype=bool)
+    good[list(sentences)] = False
+    return chunk.kept(good, list(sentences.values()))
+
+
+def not_as_learnt(column: str, value: str, form: str) -> str:
+    """What is wrong with a value that is to be scored."""
+    return f"column {column!r} holds {value!r}, but the model learnt a {form} there."
+
+
+def unexpected(column: str, value: str, form: str) -> str:
+    """What is wrong with a value, and the ways out."""
+    return (
+        f"column {column!r} holds {value!r}, but a {form} was expected; --missing {value!r} counts it as a hole, "
+        f"--categorical {column} takes the column as words, --on-bad-row skip leaves such rows out."
+    )
+
+
+def in_form(array: Any, form: str, missing: Sequence[str]) -> tuple[Any, dict[int, str]]:
+    """An Arrow array as `Chunk` has it, form being "number", "date" or "text"; row -> value of those that cannot be.
+
+    What cannot be is null in the array.
+    """
+    if types.is_null(array.type):
+        array = array.cast(pyarrow.string() if form == "text" else pyarrow.float64())
+    kind = kind_of_type(array.type)
+    if form == "text":
+        return _as_words(array, kind, missing), {}
+    if kind == "number" and form == "number":
+        values = array.cast(pyarrow.float64(), safe=False)
+        if types.is_floating(array.type):
+            holes = compute.is_nan(values)
+            if compute.any(holes).as_py():
+                values = compute.if_else(holes, None, values)
+        return values, {}
+    if kind == "date" and form == "date":
+        instants = array.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
+        return compute.divide(instants.cast(pyarrow.float64(), safe=False), _DAY), {}
+    return _parsed(_as_words(array, kind, missing), form)
+
+
+def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
+    """Numbers and dates as DuckDB writes them, so that a model reads the same words from any source."""
+    if not types.is_dictionary(array.type):
+        array = (array if kind in ("number", "date") else array.cast(pyarrow.string())).dictionary_encode()
+    if types.is_floating(array.type.value_type):
+        words = pyarrow.array([_number_word(str(value)) for value in array.dictionary.to_numpy()], pyarrow.string())
+    elif kind == "date":
+        words = _plain_seconds(array.dictionary.cast(pyarrow.string()))
+    else:
+        words = array.dictionary.cast(pyarrow.string())
+    trimmed = compute.utf8_trim(words, " ")
+    hole = compute.is_in(trimmed, value_set=pyarrow.array(missing, pyarrow.string()))
+    indices = array.indices.cast(pyarrow.int32())
+    if compute.any(hole).as_py():
+        indices = compute.if_else(hole.take(indices), None, indices)
+    return pyarrow.DictionaryArray.from_arrays(indices, trimmed)
+
+
+def _again(array: Any, seen: dict[str, Any], name: str, missing: Sequence[str]) -> Any:
+    """The words of a column whose dictionary may be that of the batch before: then they are not trimmed again."""
+    raw = array.dictionary
+    if name not in seen or not raw.equals(seen[name][0]):
+        places = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.arange(len(raw), dtype=np.int32)), raw)
+        known = _as_words(places, kind_of_type(array.type), missing)
+        seen[name] = (raw, known.dictionary, known.indices if known.null_count else None)
+    _, words, kept = seen[name]
+    indices = array.indices.cast(pyarrow.int32())
+    return pyarrow.DictionaryArray.from_arrays(indices if kept is None else kept.take(indices), words)
+
+
+def _plain_seconds(words: Any) -> Any:
+    """Instants without the zeros at their end."""
+    return compute.replace_substring_regex(compute.replace_substring_regex(words, r"(\.\d*?)0+$", r"\1"), r"\.$", "")
+
+
+def as_read(words: Any, kind: str) -> Any:
+    """The words of a text file's column of numbers or dates, as `in_form` has those of typed columns: 1.0 is 1."""
+    if kind not in ("number", "date"):
+        return words
+    written = _number_word if kind == "number" else _date_word
+    known = [written(word.strip(" ")) for word in words.dictionary.to_pylist()]
+    return pyarrow.DictionaryArray.from_arrays(words.indices, pyarrow.array(known, pyarrow.string()))
+
+
+def _number_word(text: str) -> str:
+    value = number(text)
+    return text if value is None or value != value else repr(value).removesuffix(".0")
+
+
+def _date_word(text: str) -> str:
+    instant = _instant(text)
+    if instant is None:
+        return text
+    return instant.isoformat(" ", "microseconds").rstrip("0").rstrip(".") if instant.microsecond else str(instant)
+
+
+def _parsed(words: Any, form: str) -> tuple[Any, dict[int, str]]:
+    parse, known = number if form == "number" else days, words.dictionary.to_pylist()
+    parsed = [parse(word) for word in known]
+    failed = np.array([value is None for value in parsed], dtype=bool)
+    bad: dict[int, str] = {}
+    if failed.any():
+        codes = words.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        bad = {int(row): known[codes[row]] for row in np.flatnonzero((codes >= 0) & failed[codes])}
+    values = pyarrow.array([None if value is None or value != value else value for value in parsed], pyarrow.float64())
+    return values.take(words.indices), bad
+
+
+def number(text: str) -> float | None:
+    """The number a text is, or None."""
+    try:
+        return float(text) if text.isascii() and "_" not in text else None
+    except ValueError:
+        return None
+
+
+def days(text: str) -> float | None:
+    """The date a text is, in days since 1970-01-01, or None; year first."""
+    instant = _instant(text)
+    return None if instant is None else (instant - datetime(1970, 1, 1)).total_seconds() / 86400.0
+
+
+def _instant(text: str) -> datetime | None:
+    """UTC where there is an offset."""
+    found = re.fullmatch(r"(\d{4})([-/])(\d{1,2})\2(\d{1,2})(.*)", text.strip())
+    if found is None:
+        return None
+    year, _, month, day, rest = found.groups()
+    try:
+        instant = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{rest}")
+    except ValueError:
+        return None
+    offset = instant.utcoffset()
+    instant = instant.replace(tzinfo=None)
+    return instant if offset is None else instant - offset

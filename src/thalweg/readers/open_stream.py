@@ -1,0 +1,91 @@
+"""Which stream a path, a folder or a query gets."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from thalweg.errors import DataError, UsageError
+from thalweg.readers.database import Database, file_literal
+from thalweg.readers.delimited_stream import DelimitedStream
+from thalweg.readers.files import files_in, fingerprint, is_packed, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.parquet_stream import ParquetStream
+from thalweg.readers.query_stream import QueryStream
+from thalweg.readers.stream import Stream
+from thalweg.readers.table import DEFAULT_MISSING
+
+
+def open_stream(
+    source: Any,
+    *,
+    database: str | Path | None = None,
+    connection: Any = None,
+    header: bool = True,
+    format: str | None = None,
+    missing: Any = None,
+) -> Stream:
+    """A source to be read in chunks: what `open_rows` reads into memory, and folders of files of one kind.
+
+    Raises DataError for files that cannot be read or disagree on their columns; UsageError for what cannot be streamed.
+    """
+    holes = DEFAULT_MISSING if missing is None else tuple(missing) if not isinstance(missing, str) else (missing,)
+    if connection is not None or not isinstance(source, str | Path):
+        raise UsageError(
+            "--stream reads files, folders and queries on a --database file; rows that are in memory already are "
+            "fitted without it, or handed piece by piece to thalweg.Online.partial_fit."
+        )
+    if database is not None:
+        return _of_query(str(source), Path(database), holes)
+    path = Path(source)
+    if path.is_dir():
+        files = files_in(path)
+        kinds = {format or kind_of(file): file for file in reversed(files) if _readable(file)}
+        if len(kinds) > 1:
+            told = ", ".join(f"{file.name} is {kind}" for kind, file in sorted(kinds.items()))
+            raise DataError(f"{path}: the files of the folder are of several kinds ({told}); give those of one.")
+        kind = next(iter(kinds))
+    else:
+        refuse_unreadable(path)
+        files, kind = [path], format or kind_of(path)
+    for file in files:
+        if kind != "parquet":
+            refuse_foreign(file)
+    if kind == "libsvm":
+        raise UsageError(f"{path} is a libsvm file, which --stream does not read; fit it without, or make it parquet.")
+    if not header and kind not in ("csv", "tsv"):
+        raise UsageError(f"--no-header goes with csv and tsv files, but {path} is {kind}.")
+    mark = fingerprint(path) if not path.is_dir() else _of_folder(path, files)
+    if kind == "parquet":
+        return ParquetStream(str(path), files, mark, holes)
+    if kind == "jsonl":
+        return _of_json(path, files, mark, holes)
+    return DelimitedStream(str(path), files, mark, header, "\t" if kind == "tsv" else None, holes)
+
+
+def _readable(file: Path) -> bool:
+    refuse_unreadable(file)
+    return True
+
+
+def _of_folder(folder: Path, files: list[Path]) -> str:
+    """One fingerprint of all files, by their names in the folder."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder)}:{fingerprint(file)}\n".encode())
+    return f"sha256-of-files:{digest.hexdigest()}:{len(files)}"
+
+
+def _of_query(sql: str, file: Path, missing: tuple[str, ...]) -> Stream:
+    refuse_unreadable(file)
+    if not sql.strip():
+        raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
+    name = f"query {sql!r}" if len(sql) < 60 else "query"
+    mark = hashlib.sha256(f"{sql}:{fingerprint(file)}".encode()).hexdigest()
+    return QueryStream(Database(name, file), sql.strip().rstrip(";"), file, name, f"query:{mark}", missing)
+
+
+def _of_json(path: Path, files: list[Path], mark: str, missing: tuple[str, ...]) -> Stream:
+    if len(files) > 1:
+        raise UsageError(f"{path}: a folder of JSON files is not streamed; give one file, or make them parquet.")
+    packed = "gzip" if is_packed(files[0]) else "uncompressed"
+    select = f"SELECT * FROM read_json_auto({file_literal(files[0])}, compression='{packed}')"
+    return QueryStream(Database(str(path)), select, files[0], str(path), mark, missing)

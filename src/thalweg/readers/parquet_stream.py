@@ -1,0 +1,90 @@
+"""Parquet files, one or a folder of them, in batches: what is read at a time is small whatever their row groups are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from thalweg.errors import DataError
+from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.forms import kind_of_type, readable
+from thalweg.readers.stream import Stream, Watched, refuse_other_columns
+
+ROWS = 1 << 14
+_BUFFER = 1 << 18
+
+
+class ParquetStream(Stream):
+    """A stream of files of the same columns."""
+
+    def __init__(self, name: str, files: Sequence[Path], fingerprint: str, missing: tuple[str, ...]) -> None:
+        self.name, self.fingerprint, self._missing = name, fingerprint, missing
+        self._files = [Watched(path) for path in files]
+        self._rows: list[int] = []
+        self.columns = {}
+        for file in self._files:
+            with _opened(file, ()) as parquet:
+                found = {field.name: kind_of_type(field.type) for field in parquet.schema_arrow}
+                self._rows.append(int(parquet.metadata.num_rows))
+            self.columns = self.columns or found
+            refuse_other_columns(file.path, found, self._files[0].path, self.columns)
+        self.n = sum(self._rows)
+        if not self.n:
+            raise DataError(f"{name}: there are no rows, only {len(self.columns)} column names.")
+
+    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Iterator[Chunk]:
+        begin = at or {"file": 0, "group": 0, "batch": 0, "read": 0}
+        read, names = begin["read"], list(forms)
+        seen: dict[str, Any] = {}
+        words = [name for name in names if forms[name] == "text" and self.columns[name] == "text"]
+        for f in range(begin["file"], len(self._files)):
+            file, before = self._files[f], sum(self._rows[:f])
+            with _opened(file, words) as parquet:
+                here = f == begin["file"]
+                for g in range(begin["group"] if here else 0, parquet.num_row_groups):
+                    skipped = begin["batch"] if here and g == begin["group"] else 0
+                    for b, batch in enumerate(_batches(file, parquet, g, names)):
+                        if b < skipped or batch.num_rows == 0:
+                            continue
+                        after = {"file": f, "group": g, "batch": b + 1, "read": read + batch.num_rows}
+                        place = _Place(file.path, read - before)
+                        share = after["read"] / (self.n or 1)
+                        chunk = readable(batch, forms, self._missing, place, skip, self.complaint, seen)
+                        yield replace(chunk, after=after, share=share)
+                        read += batch.num_rows
+
+
+class _Place:
+    def __init__(self, path: Path, first: int) -> None:
+        self.path, self.first = path, first
+
+    def __call__(self, row: int) -> str:
+        return f"{self.path}, row {self.first + row + 1}"
+
+
+def _opened(file: Watched, words: Sequence[str]) -> Any:
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        return ParquetFile(file.path, read_dictionary=list(words), pre_buffer=False, buffer_size=_BUFFER)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _in_words(file, error) from None
+
+
+def _batches(file: Watched, parquet: Any, group: int, names: Sequence[str]) -> Iterator[Any]:
+    import pyarrow
+
+    try:
+        file.check()
+        yield from parquet.iter_batches(ROWS, row_groups=[group], columns=list(names), use_threads=False)
+        file.check()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _in_words(file, error) from None
+
+
+def _in_words(file: Watched, error: BaseException) -> DataError:
+    file.check()
+    if "magic bytes" in str(error) or "footer" in str(error) or "smaller than" in str(error):
+        return DataError(f"{file.path}: this is not a parquet file, or it was cut short.")
+    return DataError(f"{file.path}: the file cannot be read ({str(error).splitlines()[0].rstrip('.')}); is it whole?")

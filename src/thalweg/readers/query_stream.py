@@ -1,0 +1,50 @@
+"""What DuckDB reads for us in batches: JSON lines, and queries on a database file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from thalweg.errors import DataError
+from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.database import Database
+from thalweg.readers.forms import readable
+from thalweg.readers.stream import Stream, Watched
+from thalweg.readers.table import kind
+
+_ROWS = 1 << 15
+
+
+class QueryStream(Stream):
+    """A stream of what a select gives; on one thread, so that the order of the rows is that of the source."""
+
+    def __init__(
+        self, database: Database, select: str, file: Path, name: str, fingerprint: str, missing: tuple[str, ...]
+    ) -> None:
+        self.name, self.fingerprint, self._missing = name, fingerprint, missing
+        self._database, self._select, self._watched = database, select, Watched(file)
+        database.run("SET threads = 1")
+        self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
+
+    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Iterator[Chunk]:
+        begin = at or {"batch": 0, "read": 0}
+        read = 0
+        # names in quotes: a column may be called anything
+        wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
+        for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM ({self._select})", _ROWS)):
+            if b >= begin["batch"] and batch.num_rows:
+                self._watched.check()
+                after = {"batch": b + 1, "read": read + batch.num_rows}
+                chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
+                yield replace(chunk, after=after)
+            read += batch.num_rows
+        self._watched.check()
+        if read == 0:
+            raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
+
+
+class _Place:
+    def __init__(self, name: str, first: int) -> None:
+        self.name, self.first = name, first
+
+    def __call__(self, row: int) -> str:
+        return f"{self.name}, row {self.first + row + 1}"

@@ -1,0 +1,93 @@
+"""Predictions for rows of any number: read in chunks, judged, and written in the same order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+from pyarrow.csv import CSVWriter
+from pyarrow.parquet import ParquetWriter
+
+from thalweg.engines.ahead import ahead
+from thalweg.errors import DataError, OutputError
+from thalweg.model import Model, probabilities
+from thalweg.output import reason, written_whole
+from thalweg.readers.chunk import Chunk
+from thalweg.readers.forms import not_as_learnt
+from thalweg.readers.open_stream import open_stream
+
+
+def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Labels and probabilities (m,) of the positive one, chunk after chunk, memory bounded whatever the rows.
+
+    source, reading  as for `thalweg.readers.open_stream.open_stream`
+
+    Raises DataError where the rows do not fit the model, with file, row and value.
+    """
+    recipe = model.recipe
+    if recipe.matrix is not None and recipe.offset is not None:
+        raise DataError("this model was fitted on arrays with an offset: give the rows as an array, with offset=.")
+    stream = open_stream(source, **reading)
+    stream.complaint = not_as_learnt
+    forms = {**recipe.forms, **({} if recipe.offset is None else {recipe.offset: "number"})}
+    for name in forms:
+        stream.require(name, "this model" if name != recipe.offset else "--offset")
+    if not forms:  # an intercept alone: any column tells how many rows there are
+        forms = {next(iter(stream.columns)): "text"}
+    margins = recipe.margins_of(model.standardized_coef)
+    with ahead(_chunks(stream.chunks(forms))) as chunks:
+        for chunk in chunks:
+            z = margins(chunk) + model.standardized_intercept
+            if recipe.offset is not None:
+                z = z + _offsets(chunk, recipe.offset)
+            probability = probabilities(z)[:, 1]
+            yield model.labels(probability, threshold), probability
+
+
+def write_scores(scores: Iterator[tuple[np.ndarray, np.ndarray]], output: Path) -> int:
+    """A .csv or .parquet file of them, whole or not at all; how many rows. Raises OutputError where it cannot be."""
+    rows = 0
+    with written_whole(output, "the predictions") as temporary:
+        first = _table(*next(scores))
+        kind = ParquetWriter if output.suffix == ".parquet" else CSVWriter
+        try:
+            with kind(temporary, first.schema) as writer:
+                writer.write_table(first)
+                rows += first.num_rows
+                for labels, probability in scores:
+                    writer.write_table(_table(labels, probability))
+                    rows += len(labels)
+        except pyarrow.ArrowException as error:
+            raise OutputError(f"{output}: the predictions could not be written: {reason(error)}.") from None
+    return rows
+
+
+def as_csv(scores: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[bytes]:
+    """The same as CSV, piece after piece."""
+    header = True
+    for labels, probability in scores:
+        sink = pyarrow.BufferOutputStream()
+        table = _table(labels, probability)
+        with CSVWriter(sink, table.schema, write_options=pyarrow.csv.WriteOptions(include_header=header)) as writer:
+            writer.write_table(table)
+        header = False
+        yield bytes(sink.getvalue())
+
+
+def _table(labels: np.ndarray, probability: np.ndarray) -> Any:
+    return pyarrow.table({"prediction": labels, "probability": probability})
+
+
+def _chunks(chunks: Any) -> Any:
+    yield from chunks
+
+
+def _offsets(chunk: Chunk, name: str) -> np.ndarray:
+    values = chunk.numbers(name)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        value = "no value" if np.isnan(values[row]) else f"{values[row]}"
+        raise DataError(f"{chunk.place(row)}: column {name!r} holds {value}, but --offset needs a finite number.")
+    return values

@@ -1,0 +1,316 @@
+"""The exact optimum of streamed rows: one pass that learns the recipe and takes a sample, then a few full ones.
+
+The sample leads to where the optimum of all rows is near; each pass over all of them gives loss, gradient, curvature
+and certificate from the same read. It is the same P as in memory, so it ends at the same minimum.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.checkpoint import Checkpoint
+from thalweg.engines import Threads
+from thalweg.engines.kept import Kept
+from thalweg.errors import DataError, RunError
+from thalweg.events import Event, Observer
+from thalweg.interrupts import gently
+from thalweg.kernels.compiled import Compiled, get_ready
+from thalweg.model import Model
+from thalweg.observers import Trace
+from thalweg.readers import DEFAULT_MISSING
+from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.stream import Stream
+from thalweg.recipe import Recipe
+from thalweg.recipe.roles import chosen
+from thalweg.recipe.text import how_to_read
+from thalweg.rows import Csr, Labels, MemoryRows, in_memory
+from thalweg.solve import Clock
+from thalweg.train.class_weights import class_factors
+from thalweg.train.data import Prepared
+from thalweg.train.data import Source as Asked
+from thalweg.train.options import Options
+from thalweg.train.plan import choose, kernel_for, stages
+from thalweg.train.request import Request, model_of
+from thalweg.train.row_cache import NAME as CACHE
+from thalweg.train.row_cache import CachedRows, CacheWriter
+from thalweg.train.row_check import CheckedRows, Roles, RowCheck
+from thalweg.train.run import Begun, Run, run_stages
+from thalweg.train.stream_learning import StreamLearning, ToLearn
+from thalweg.train.stream_rows import Source, StreamRows, StreamSource
+from thalweg.train.streamed import Skipped, classes_in, first_texts
+
+_SAMPLE_CELLS = 1 << 24  # 128 MiB of a dense sample
+
+
+class Exact:
+    """One exact fit of a stream: its phases, and what each leaves for those after it."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        options: Options,
+        asked: Asked,
+        skip: bool,
+        cache: Path | None,
+        checkpoint: Checkpoint | None,
+        observers: Sequence[Observer],
+    ) -> None:
+        self.stream, self.options, self.asked, self.observers = stream, options, asked, observers
+        self.missing = (asked.reading or {}).get("missing") or DEFAULT_MISSING
+        self.checkpoint, self.began = checkpoint, time.perf_counter()
+        self.notes: list[str] = []
+        self.interrupted: Callable[[], bool] = lambda: False
+        self.trace, self.skipped = Trace(), Skipped()
+        assert asked.target is not None
+        self.names = chosen(
+            stream, asked.target, asked.weights, asked.offset, asked.only, asked.drop, asked.categorical,
+            asked.text.columns,
+        )  # fmt: skip
+        self.what = self._to_learn(skip)
+        self.classes = classes_in(stream, asked.target, asked.positive, skip)
+        roles = Roles(asked.target, self.classes, asked.weights, asked.offset)
+        forms = {**self.what.forms, **roles.forms}
+        check = RowCheck(roles, tuple(self.what.numbers), skip)
+        self.source: Source = StreamSource(stream, forms, check, skip)
+        self.writer: CacheWriter | None = None
+        if cache is not None:
+            self._open_cache(cache, {"input": stream.fingerprint, "columns": forms, "missing": list(self.missing),
+                                     "labels": [str(one) for one in self.classes], "on-bad-row": skip})  # fmt: skip
+
+    def model(self) -> Model:
+        """Run it all. Raises KeyboardInterrupt where Ctrl-C came before there was a point on all rows."""
+        state = None if self.checkpoint is None else self.checkpoint.begin()
+        if state is not None:
+            self.began -= state[1]["seconds"]
+        with gently() as interrupted:
+            self.interrupted = interrupted
+            learnt = self._learnt(state)
+            return self._minimised(learnt, state)
+
+    def _to_learn(self, skip: bool) -> ToLearn:
+        stream, asked = self.stream, self.asked
+        kinds = {name: stream.columns[name] for name in self.names if name not in asked.text.columns}
+        numbers = {n: kind for n, kind in kinds.items() if kind in ("number", "date") and n not in asked.categorical}
+        words = {n: kind == "boolean" for n, kind in kinds.items() if n not in numbers}
+        texts = [text for name in asked.text.columns for text in first_texts(stream, name, skip)]
+        return ToLearn(numbers, words, asked.text.columns, asked.text, *how_to_read(texts, asked.text))
+
+    def _open_cache(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        if (folder / CACHE).exists():
+            self.source = CachedRows(folder / CACHE, identity)
+            self._tell("note", f"reading the rows from {folder / CACHE}")
+        else:
+            self.writer = CacheWriter(folder, identity)
+
+    # the first pass
+
+    def _learnt(self, state: tuple[dict[str, np.ndarray], dict[str, Any]] | None) -> "_Learnt":
+        if state is not None and state[1]["phase"] == "passes":
+            return _Learnt.restored(*state)
+        learning, at = StreamLearning(self.what), None
+        if state is not None:
+            learning.restore(*state)
+            at = state[1]["after"]
+            self.skipped.restore(state[1]["skipped"])
+        for rows in self._first_pass(at):
+            learning.update(rows)
+            self.skipped.add(rows.chunk.bad)
+            self._tell("rows", "reading", rows=learning.rows, share=rows.chunk.share)
+            if self.interrupted() or (self.checkpoint is not None and self.checkpoint.due()):
+                arrays, body = learning.state()
+                self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
+            if self.interrupted():
+                raise KeyboardInterrupt
+        if self.writer is not None and self.writer.failed:
+            self.notes.append(self.writer.failed)
+            self._tell("note", self.writer.failed)
+        return self._concluded(learning)
+
+    def _first_pass(self, at: Position | None) -> Iterator[CheckedRows]:
+        """The rows from a position on; all of them are cached on the way, if they are to be."""
+        if self.writer is None or at is not None:
+            yield from self.source.rows(at)
+            return
+        told = False
+        for rows in self.writer.beside(self.source.rows()):
+            if self.writer.stated and not told:
+                told = True
+                self._tell("note", f"{self.writer.path}: a cache of about {self.writer.stated / 1e6:,.0f} MB")
+            yield rows
+        if self.writer.done:
+            identity = self.writer.identity
+            self.source = CachedRows(self.writer.path, identity)
+
+    def _concluded(self, learning: StreamLearning) -> "_Learnt":
+        asked, options = self.asked, self.options
+        recipe = learning.recipe(
+            self.classes, str(asked.target), self.names, options.standardize, options.intercept,
+            100 if asked.max_levels is None else asked.max_levels, asked.weights, asked.offset, self.missing,
+            self.stream.name,
+        )  # fmt: skip
+        negative = learning.total - learning.positive
+        if min(negative, learning.positive) <= 0.0:
+            raise DataError(f"{self.stream.name}: the rows that weigh anything are of one class only.")
+        factors = None
+        total, positive, smallest = learning.total, learning.positive, learning.smallest
+        if options.class_weight is not None:
+            factors = class_factors(options.class_weight, self.classes, (negative, positive))
+            total, positive = negative * factors[0] + positive * factors[1], positive * factors[1]
+            smallest *= min((factor for factor in factors if factor > 0.0), default=0.0)
+        labels = Labels(positive, smallest, not learning.offsets)
+        stride, sample = self._sample(learning, recipe, factors)
+        return _Learnt(recipe, learning.rows, total, labels, factors, stride, sample, self.skipped.state())
+
+    def _sample(
+        self, learning: StreamLearning, recipe: Recipe, factors: tuple[float, float] | None
+    ) -> tuple[int, MemoryRows]:
+        """Every so many-th row, encoded, as many as memory has room for."""
+        columns, y, s, o = learning.sample()
+        times, most = 1, max(5000, _SAMPLE_CELLS // max(recipe.p, 1))
+        while not recipe.compressed and len(y) // times > most:
+            times *= 2
+        rows = slice(None, None, times)
+        at = np.arange(len(y))[rows]
+        taken = {name: array.take(at) for name, array in columns.items()}
+        X = recipe.encode_chunk(Chunk(taken, len(at), lambda row: f"{self.stream.name}, a sampled row", {}))
+        if factors is not None:
+            s = s * np.where(y == 1.0, factors[1], factors[0])
+        return learning.stride * times, in_memory(X, y[rows], s[rows], o[rows] if learning.offsets else None)
+
+    # the passes over all rows
+
+    def _minimised(self, learnt: "_Learnt", state: tuple[dict[str, np.ndarray], dict[str, Any]] | None) -> Model:
+        options = self.options
+        rows = StreamRows(self.source, learnt.recipe, learnt.factors, learnt.n, learnt.total, learnt.labels,
+                          learnt.sample, learnt.stride)  # fmt: skip
+        l2 = 1.0 / rows.total_weight if options.l2 is None else float(options.l2)
+        method, reason = learnt.method or choose(options, rows)
+        plan = stages(options, method, rows.n, rows.p, learnt.stride)
+        clock = Clock(self.began, 0.0 if learnt.begun is None else learnt.passes)
+        engine = Kept(Threads(options.threads), lambda share: self._between(share, engine, learnt, clock))
+        begun = learnt.begun
+        if begun is not None and state is not None:
+            engine.restore(state[0], state[1]["place"])
+            self.trace.rows = list(learnt.history)
+        else:
+            clock.passes = 1.0  # the one that learnt
+
+        def sampled(found: Begun) -> None:
+            learnt.begun, learnt.passes, learnt.method = found, clock.passes, (method, reason)
+            learnt.history = list(self.trace.rows)
+
+        if isinstance(kernel_for(rows, options.kernel), Compiled):
+            empty = Csr(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0), rows.p)
+            get_ready(empty, lambda what: self._tell("wait", what))
+        observers: list[Observer] = [self.trace, *self.observers]
+        try:
+            with engine.running():
+                solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled)
+        except KeyboardInterrupt:
+            self._keep(engine, learnt)
+            raise
+        except RunError as error:
+            raise RunError(f"{error} (streamed rows of {self.stream.name})") from None
+        self._keep(engine, learnt, done=not self.interrupted())
+        self.skipped.restore(learnt.skipped)
+        recipe = replace(learnt.recipe, notes=(*learnt.recipe.notes, *self.skipped.notes(), *self._failures()))
+        origin = {"source": self.stream.name, "fingerprint": self.stream.fingerprint}
+        request = Request(options, self.asked, Prepared(rows, None, recipe, self.classes, origin))
+        seconds = time.perf_counter() - self.began
+        return model_of(request, Run(solution, method, reason, l2, clock.passes, seconds), self.trace)
+
+    def _between(self, share: float | None, engine: Kept, learnt: "_Learnt", clock: Clock) -> None:
+        """Between two blocks of a pass."""
+        if share is not None:
+            self._tell("rows", clock.stage, rows=round(share * learnt.n), share=share)
+        if self.checkpoint is not None and self.checkpoint.due():
+            self._keep(engine, learnt)
+        if self.interrupted():
+            raise KeyboardInterrupt
+
+    def _keep(self, engine: Kept, learnt: "_Learnt", done: bool = False) -> None:
+        if self.checkpoint is not None and learnt.begun is not None:
+            arrays, place = engine.state()
+            more, body = learnt.state()
+            self._save({**arrays, **more}, {**body, "phase": "passes", "place": place}, done)
+
+    def _save(self, arrays: Mapping[str, np.ndarray], body: Mapping[str, Any], done: bool = False) -> None:
+        assert self.checkpoint is not None
+        before = len(self.checkpoint.failures)
+        seconds = time.perf_counter() - self.began
+        self.checkpoint.save(arrays, {"skipped": self.skipped.state(), **body, "seconds": seconds}, done)
+        for failure in self.checkpoint.failures[before:]:
+            self._tell("note", failure)
+
+    def _failures(self) -> list[str]:
+        failures = [] if self.checkpoint is None else self.checkpoint.failures
+        return list(dict.fromkeys((*self.notes, *failures)))
+
+    def _tell(self, kind: str, stage: str, **more: Any) -> None:
+        for observer in self.observers:
+            observer(Event(kind, stage, 0, 0.0, time.perf_counter() - self.began, **more))
+
+
+@dataclass
+class _Learnt:
+    """What the first pass left: the recipe, counts, and a sample; and later where the sample led.
+
+    method  the method and its reason, once chosen; passes, history: of the samples
+    """
+
+    recipe: Recipe
+    n: int
+    total: float
+    labels: Labels
+    factors: tuple[float, float] | None
+    stride: int
+    sample: MemoryRows | None
+    skipped: list[Any]
+    begun: Begun | None = None
+    passes: float = 1.0
+    method: tuple[str, str] | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All it takes to go on, once the samples are done."""
+        assert self.begun is not None
+        arrays = {"theta": self.begun.theta, "mean": self.recipe.mean, "scale": self.recipe.scale}
+        if "metric" in self.begun.warm:
+            arrays["metric"] = self.begun.warm["metric"]
+        return arrays, {
+            "recipe": self.recipe.to_dict(),
+            "n": self.n,
+            "total": self.total,
+            "labels": [self.labels.positive, self.labels.smallest, self.labels.hard],
+            "factors": None if self.factors is None else list(self.factors),
+            "stride": self.stride,
+            "skipped": self.skipped,
+            "expected": self.begun.warm.get("expected"),
+            "passes": self.passes,
+            "method": self.method,
+            "history": self.history,
+        }
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray], body: Mapping[str, Any]) -> "_Learnt":
+        """From a `state`."""
+        warm = {"metric": arrays["metric"], "expected": body["expected"]} if "metric" in arrays else {}
+        return cls(
+            recipe=Recipe.from_dict(json.loads(json.dumps(body["recipe"])), arrays["mean"], arrays["scale"]),
+            n=body["n"],
+            total=body["total"],
+            labels=Labels(*body["labels"]),
+            factors=None if body["factors"] is None else (body["factors"][0], body["factors"][1]),
+            stride=body["stride"],
+            sample=None,
+            skipped=body["skipped"],
+            begun=Begun(arrays["theta"], warm),
+            passes=body["passes"],
+            method=(body["method"][0], body["method"][1]),
+            history=body["history"],
+        )

@@ -1,0 +1,398 @@
+"""Online learning: one pass of adaptive SGD over rows that come in pieces, each predicted before it is learnt from."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.certificate import Certificate
+from thalweg.errors import DataError, UsageError
+from thalweg.model import Model
+from thalweg.readers import DEFAULT_MISSING
+from thalweg.readers.chunk import Position
+from thalweg.readers.forms import kind_of_type, readable
+from thalweg.readers.frames import frame_batch
+from thalweg.readers.stream import Columns
+from thalweg.recipe import MatrixColumns, NumberColumn, Recipe, Target, TextOptions
+from thalweg.recipe.hashing import HashedColumns, Hashing
+from thalweg.recipe.roles import chosen
+from thalweg.recipe.target import label_key, two_labels
+from thalweg.recipe.text import how_to_read
+from thalweg.stopping import Outcome
+from thalweg.train.class_weights import class_factors
+from thalweg.train.learner import Learner, Progress
+from thalweg.train.online_rows import OnlineRows, Preparation
+from thalweg.train.options import Options
+from thalweg.train.registry import Registry
+from thalweg.train.row_check import Roles
+from thalweg.train.streamed import Skipped
+from thalweg.train.versions import library_versions
+
+NO_PROOF = "online learning proves nothing about the optimum; any other --method with --stream ends with a certificate"
+
+
+@dataclass(frozen=True)
+class OnlineOptions:
+    """How to learn online.
+
+    bits         2^bits hashed columns
+    cross        pairs of columns whose words (or numbers) are also learnt together
+    rate         learning rate, 0.5 unless told; weights adapt it each for itself, whatever the columns' scales
+    l1, l2       per-mean penalty strengths, on numbers centred and scaled
+    intercept    whether there is one
+    class_weight None, "balanced" (by the rows met so far), or a weight for each label
+    on_bad_row   "stop", or "skip": rows that cannot be read are left out and counted
+    """
+
+    bits: int = 22
+    cross: tuple[tuple[str, str], ...] = ()
+    rate: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    intercept: bool = True
+    class_weight: Any = None
+    on_bad_row: str = "stop"
+
+    def __post_init__(self) -> None:
+        Hashing(self.bits)
+        Options(method="sgd", rate=self.rate, l2=self.l2, intercept=self.intercept)
+        Options(l1=self.l1, class_weight=self.class_weight)
+        if self.on_bad_row not in ("stop", "skip"):
+            raise UsageError(f"--on-bad-row is {self.on_bad_row!r}, but must be stop or skip.")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns are learnt from and how, settled before the first row.
+
+    kinds   of the number columns: "number" or "date"
+    arrays  whether the rows are arrays (X, y), and the model reads arrays
+    """
+
+    hashing: Hashing
+    kinds: Mapping[str, str]
+    target: str
+    weights: str | None = None
+    offset: str | None = None
+    arrays: bool = False
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """The columns learnt from, in the form they are wanted: "number", "date" or "text"."""
+        words = (*self.hashing.categories, *self.hashing.texts)
+        return {**self.kinds, **dict.fromkeys(words, "text")}
+
+
+class OnlineRun:
+    """The state of a run: what was learnt, how well, from how many rows."""
+
+    def __init__(self, layout: Layout, classes: tuple[Any, Any], options: OnlineOptions) -> None:
+        self.layout, self.classes, self.options = layout, classes, options
+        roles = Roles(layout.target, classes, layout.weights, layout.offset)
+        self.preparation = Preparation(layout.hashing, roles, options.on_bad_row == "skip")
+        self.forms = {**layout.forms, **roles.forms}
+        self.learner = Learner(
+            layout.hashing.width, len(layout.hashing.numbers), options.rate, options.l1, options.l2, options.intercept
+        )
+        self.registry = Registry(layout.hashing.width)
+        self.progress, self.first_pass = Progress.none(), None  # type: Progress, Progress | None
+        self.totals = np.zeros(2)  # weights of the classes, before class weights
+        self.passes = 1
+        self.skipped = Skipped()
+        self.after: Position | None = None
+        self.moments = self.preparation.moments.state
+
+    def learn(self, rows: OnlineRows) -> None:
+        """Predict the rows and learn from them."""
+        self.learner.rescale(rows.scaling)
+        weight = rows.weight
+        s = np.ones(len(rows.y)) if weight is None else weight
+        positive = float(s @ rows.y)
+        self.totals += (float(s.sum()) - positive, positive)
+        if self.options.class_weight is not None:
+            factors = class_factors(self.options.class_weight, self.classes, (self.totals[0], self.totals[1]))
+            weight = s * np.where(rows.y == 1.0, factors[1], factors[0])
+        self.learner.learn(rows.X, rows.y, weight, rows.offset, self.progress)
+        if self.passes == 1:
+            self.registry.meet(rows.words, self.learner.weights)
+        self.skipped.add(rows.bad)
+        self.after, self.moments = rows.after, rows.moments
+
+    def next_pass(self) -> None:
+        """From here on rows come again: what is predicted of them is no longer new."""
+        self.first_pass = self.first_pass or self.progress
+        self.progress, self.after = Progress.none(), None
+        self.passes += 1
+
+    @property
+    def progressive(self) -> Progress:
+        """Of the first pass."""
+        return self.first_pass or self.progress
+
+    def quality(self) -> dict[str, Any]:
+        """How well rows were predicted before they were learnt from, in the first pass."""
+        found = self.progressive
+        if not found.bins.any():
+            return {"rows": 0, "log_loss": None, "auc": None, "baseline": None, "skipped": self.skipped.count}
+        return {
+            "rows": found.rows,
+            "log_loss": found.log_loss,
+            "auc": found.auc,
+            "baseline": found.baseline,
+            "skipped": self.skipped.count,
+        }
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All it takes to go on: arrays, and what JSON can hold."""
+        arrays, numbers = self.learner.state()
+        arrays |= {**self.registry.state(), "moments": self.moments, "totals": self.totals, "bins": self.progress.bins}
+        if self.first_pass is not None:
+            arrays["first_bins"] = self.first_pass.bins
+        done = [None if p is None else [p.rows, p.loss] for p in (self.progress, self.first_pass)]
+        return arrays, {
+            "learner": numbers,
+            "done": done,
+            "passes": self.passes,
+            "skipped": self.skipped.state(),
+            "after": self.after,
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray], body: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.learner.restore(arrays, body["learner"])
+        self.registry.restore(arrays)
+        self.moments = self.preparation.moments.state = arrays["moments"]
+        self.totals = arrays["totals"]
+        now, first = body["done"]
+        self.progress = Progress(now[0], now[1], arrays["bins"])
+        self.first_pass = None if first is None else Progress(first[0], first[1], arrays["first_bins"])
+        self.passes = body["passes"]
+        self.skipped.restore(body["skipped"])
+        self.after = body["after"]
+
+    def recipe(self, missing: tuple[str, ...], notes: Sequence[str]) -> tuple[Recipe, np.ndarray]:
+        """How raw columns become the matrix, and the weights (p,) of those of its columns that have one."""
+        hashing, learner = self.layout.hashing, self.learner
+        w = learner.settled(np.arange(hashing.offset))
+        columns: list[Any] = []
+        means: list[float] = []
+        scales: list[float] = []
+        weights: list[float] = []
+        scaling, holes = learner.scaling, self.moments[3] > 0.0
+        for i, name in enumerate(hashing.numbers):
+            columns.append(NumberColumn(name, self.layout.kinds[name], float(scaling.mean[i]), bool(holes[i])))
+            means += [scaling.mean[i], 0.0][: 1 + int(holes[i])]
+            scales += [scaling.scale[i], 1.0][: 1 + int(holes[i])]
+            weights += list(w[2 * i : 2 * i + 1 + int(holes[i])])
+        mean, scale, coef = np.array(means), np.array(scales), np.array(weights)
+        slots = np.flatnonzero(learner.weights[hashing.offset :, 0]).astype(np.int32) + np.int32(hashing.offset)
+        hashed_weights = learner.settled(slots)
+        slots, hashed_weights = slots[hashed_weights != 0.0], hashed_weights[hashed_weights != 0.0]
+        if hashing.sources:
+            named, origin, letters, ends = self.registry.all()
+            hashed = HashedColumns(
+                hashing, tuple(map(float, scaling.mean)), tuple(map(float, scaling.scale)), slots, named, origin,
+                letters, ends, self.registry.used, self.registry.shared,
+            )  # fmt: skip
+            columns.append(hashed)
+            mean, scale = np.append(mean, np.zeros(len(slots))), np.append(scale, np.ones(len(slots)))
+            coef = np.append(coef, hashed_weights)
+        if self.layout.arrays:
+            columns = [MatrixColumns(len(hashing.numbers), hashing.numbers)]
+        target = None if self.layout.arrays else Target(self.layout.target, self.classes)
+        recipe = Recipe(
+            tuple(columns), mean, scale, target, self.layout.weights, self.layout.offset,
+            True, tuple(notes), missing,
+        )  # fmt: skip
+        return recipe, coef
+
+    def model(self, outcome: Outcome, missing: tuple[str, ...], notes: Sequence[str] = (), **more: Any) -> Model:
+        """The model so far."""
+        quality = self.quality()
+        if not quality["rows"]:
+            name = self.layout.weights
+            weights = "" if name is None else f"the weights in {name!r} are all zero: "
+            raise DataError(f"there is no model: {weights}no row counts.")
+        recipe, coef = self.recipe(missing, (*self.skipped.notes(), *notes))
+        given = {
+            "rows": quality["rows"],
+            "passes": float(self.passes),
+            "steps": self.learner.seen,
+            "data": {"rows": quality["rows"], "total_weight": float(self.totals.sum() / self.passes)},
+            **more,
+        }
+        return Model(
+            recipe=recipe,
+            classes=self.classes,
+            standardized_coef=coef,
+            standardized_intercept=float(self.learner.intercept[0]) if len(self.learner.intercept) else 0.0,
+            objective=quality["log_loss"],
+            outcome=outcome,
+            sentence=f"{outcome.value} {predicted(quality)}",
+            certificate=Certificate(None, None, None, NO_PROOF, float("nan")),
+            method="sgd",
+            progressive=quality,
+            versions=library_versions(),
+            **given,
+        )
+
+
+def predicted(quality: Mapping[str, Any]) -> str:
+    """How well the rows were predicted, in a sentence."""
+    auc = "" if quality["auc"] is None else f" and an AUC of {quality['auc']:.4f}"
+    return (
+        f"Before it was learnt from, each of the {quality['rows']:,} rows was predicted with a log-loss of "
+        f"{quality['log_loss']:.6f} (the best constant: {quality['baseline']:.6f}){auc}."
+    )
+
+
+def layout_of(
+    source: Columns,
+    target: str,
+    options: OnlineOptions,
+    texts: Any,
+    *,
+    weights: str | None = None,
+    offset: str | None = None,
+    only: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    text: TextOptions | None = None,
+) -> Layout:
+    """Which columns of a stream or a table are learnt from, and how.
+
+    texts   a column's name -> some of its texts, which tell how they are read
+
+    Raises UsageError where roles contradict each other, DataError where a column cannot be used.
+    """
+    text = text or TextOptions()
+    names = chosen(source, target, weights, offset, only, drop, categorical, text.columns)
+    kinds = {name: source.columns[name] for name in names}
+    numbers = tuple(n for n in names if kinds[n] in ("number", "date") and n not in categorical)
+    words = tuple(n for n in names if n not in numbers and n not in text.columns)
+    tokens, ngrams = how_to_read([one for name in text.columns for one in texts(name)], text)
+    hashing = Hashing(options.bits, numbers, words, text.columns, options.cross, tokens, ngrams, text.weights)
+    return Layout(hashing, {name: kinds[name] for name in numbers}, target, weights, offset)
+
+
+class Online:
+    """A logistic regression that learns from rows as they come, a table at a time.
+
+        learner = thalweg.Online(target="click", bits=22)
+        for frame in frames:
+            learner.partial_fit(frame, classes=(0, 1))
+        learner.progressive["log_loss"]; learner.model().save("clicks.thalweg")
+
+    target      the column to learn; for arrays (X, y) none
+    bits, cross, rate, l1, l2, intercept, class_weight, on_bad_row
+                as `OnlineOptions` says
+    weights, offset, only, drop, categorical, text, tokens, ngrams, text_weights, missing
+                columns and their roles, as for `thalweg.fit`
+    positive    the label that is 1
+
+    Columns and kinds are those of the first rows. Raises UsageError for options that contradict each other.
+    """
+
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        bits: int = 22,
+        cross: Sequence[tuple[str, str]] = (),
+        rate: float | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        intercept: bool = True,
+        class_weight: Any = None,
+        on_bad_row: str = "stop",
+        weights: str | None = None,
+        offset: str | None = None,
+        only: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        categorical: Sequence[str] = (),
+        text: Sequence[str] = (),
+        tokens: str = "auto",
+        ngrams: int | None = None,
+        text_weights: str = "tfidf",
+        positive: Any = None,
+        missing: Sequence[str] = DEFAULT_MISSING,
+    ) -> None:
+        self._options = OnlineOptions(
+            bits, tuple((a, b) for a, b in cross), rate, l1, l2, intercept, class_weight, on_bad_row
+        )
+        self._target = str(target) if isinstance(target, int) else target  # frames may have numbers for names
+        self._positive, self._missing = positive, tuple(missing)
+        self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),
+                       "categorical": tuple(categorical),
+                       "text": TextOptions(tuple(text), tokens, ngrams, text_weights)}  # fmt: skip
+        self._run: OnlineRun | None = None
+        self._seconds = 0.0
+
+    def partial_fit(self, rows: Any, classes: tuple[Any, Any] | None = None) -> "Online":
+        """Predict some rows, then learn from them.
+
+        rows     a pandas or polars frame, an Arrow table or batch, or arrays (X, y)
+        classes  both labels (in any order); needed only where the first rows have but one of them
+
+        Raises DataError for rows that cannot be used; what was learnt before stays.
+        """
+        began = time.perf_counter()
+        batch, target = frame_batch(rows, self._target)
+        run = self._run or self._begin(batch, target, classes, isinstance(rows, tuple))
+        if classes is not None and {*map(label_key, classes)} != {*map(label_key, run.classes)}:
+            raise UsageError(f"classes is {classes!r}, but the first rows had {run.classes!r}.")
+        for name in run.forms:
+            if name not in batch.schema.names:
+                raise DataError(f"data frame: there is no column {name!r}, which the first rows had.")
+        before = run.preparation.moments.state
+        try:
+            chunk = readable(batch, run.forms, self._missing, _row_of_frame, self._options.on_bad_row == "skip")
+            run.learn(run.preparation.rows(chunk))
+        except BaseException:
+            run.preparation.moments.state = before
+            raise
+        self._run = run
+        self._seconds += time.perf_counter() - began
+        return self
+
+    def _begin(self, batch: Any, target: str, classes: tuple[Any, Any] | None, arrays: bool) -> OnlineRun:
+        source = Columns("data frame", {field.name: kind_of_type(field.type) for field in batch.schema})
+        layout = layout_of(source, target, self._options, lambda name: batch.column(name).to_pylist(), **self._roles)
+        layout = replace(layout, arrays=arrays)
+        kind = source.columns[target]
+        if classes is not None:
+            if len(classes) != 2:
+                raise UsageError(f"classes is {classes!r}, but must be the two labels.")
+            labels = two_labels([str(label) for label in classes], kind, target, source.name, self._positive)
+        else:
+            chunk = readable(batch, {target: "text"}, self._missing, _row_of_frame, False)
+            codes, dictionary = chunk.codes(target)
+            met = {dictionary[int(code)].as_py() for code in np.unique(codes[codes < len(dictionary)])}
+            if len(met) == 1:
+                raise DataError(
+                    f"the first rows have one label only, {next(iter(met))!r}; say which there will be: classes=(0, 1)."
+                )
+            labels = two_labels(sorted(met), kind, target, source.name, self._positive)
+        return OnlineRun(layout, labels, self._options)
+
+    @property
+    def progressive(self) -> dict[str, Any]:
+        """How well rows were predicted before they were learnt from: rows, log_loss, auc, baseline, skipped."""
+        return OnlineRun.quality(self._need())
+
+    def model(self) -> Model:
+        """The model so far; learning may go on."""
+        options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
+        told = {**options, "cross": [list(pair) for pair in self._options.cross]}
+        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=told)
+
+    def _need(self) -> OnlineRun:
+        if self._run is None:
+            raise UsageError("nothing has been learnt yet: call partial_fit with some rows first.")
+        return self._run
+
+
+def _row_of_frame(row: int) -> str:
+    return f"data frame, row {row + 1}"

@@ -1,0 +1,133 @@
+"""What a fit was asked for, checked and with its rows; and the model that comes of its run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import UsageError
+from thalweg.metrics import evaluate
+from thalweg.model import Model, probabilities
+from thalweg.observers import Trace
+from thalweg.recipe import TextOptions
+from thalweg.rows import MemoryRows
+from thalweg.train.data import Prepared, Source, prepare
+from thalweg.train.options import Options, flag
+from thalweg.train.run import Run
+from thalweg.train.versions import library_versions
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a fit was asked for, and the rows it runs on."""
+
+    options: Options
+    source: Source
+    prepared: Prepared
+
+
+def requested(rows: Any, given: Mapping[str, Any]) -> Request:
+    """The keywords of `fit` checked, and the rows read and encoded."""
+    holdout = given["holdout"]
+    share = float(holdout) if isinstance(holdout, int | float) and not isinstance(holdout, bool) else None
+    own_rows = None if share is not None else holdout
+    options = Options(**{field.name: given[field.name] for field in fields(Options) if field.name != "holdout"},
+                      holdout=share)  # fmt: skip
+    options.check_patience(holdout is not None)
+    source = source_of(given)
+    return Request(options, source, prepare(rows, source, options, own_rows))
+
+
+def source_of(given: Mapping[str, Any]) -> Source:
+    """The keywords of `fit` that are about the rows, checked."""
+    missing, max_levels = given["missing"], given["max_levels"]
+    read = {name: given[name] for name in ("header", "format", "database", "connection")}
+    read["missing"] = None if missing is None else _names(missing)
+    reading = {key: value for key, value in read.items() if value is not None and (key, value) != ("header", True)}
+    if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
+        raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
+    for name, value in (("tokens", "auto"), ("ngrams", None), ("text_weights", "tfidf"), ("min_rows", 2)):
+        if given[name] != value and not given["text"]:
+            raise UsageError(f"{flag(name)} says how --text is read, but no column is named by --text.")
+    return Source(
+        target=_name(given["target"], "--target"),
+        weights=_name(given["weights"], "--weights"),
+        offset=_name(given["offset"], "--offset"),
+        only=_names(given["only"]),
+        drop=_names(given["drop"]),
+        categorical=_names(given["categorical"]),
+        max_levels=max_levels,
+        positive=given["positive"],
+        classes=given["classes"],
+        text=TextOptions(
+            _names(given["text"]), given["tokens"], given["ngrams"], given["text_weights"], given["min_rows"]
+        ),
+        reading=reading,
+    )
+
+
+def _name(given: Any, option: str) -> Any:
+    """A column's name; frames may have numbers for names. Arrays, of weights or offsets, pass."""
+    if isinstance(given, bool | float | dict):
+        raise UsageError(f"{option} is {given!r}, but must be the name of a column.")
+    return str(given) if isinstance(given, int) else given
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    return (str(names),) if isinstance(names, str | int) else tuple(str(name) for name in names)
+
+
+def model_of(request: Request, ran: Run, trace: Trace) -> Model:
+    """The model of a run."""
+    prepared, options, source = request.prepared, request.options, request.source
+    solution, p = ran.solution, prepared.rows.p
+    theta = solution.theta[:, 0]
+    told = {
+        "target": source.target,
+        "weights": source.weights if isinstance(source.weights, str) else None,
+        "offset": source.offset if isinstance(source.offset, str) else None,
+        "only": list(source.only),
+        "drop": list(source.drop),
+        "categorical": list(source.categorical),
+        "max_levels": source.max_levels,
+        **({} if not source.text.columns else {"text": list(source.text.columns)}),
+    }
+    return Model(
+        recipe=prepared.recipe,
+        classes=prepared.classes,
+        standardized_coef=theta[:p].copy(),
+        standardized_intercept=float(theta[p]) if options.intercept else 0.0,
+        objective=float(solution.at.value[0]),
+        outcome=solution.outcome,
+        sentence=solution.sentence,
+        certificate=solution.certificate,
+        method=ran.method,
+        reason=ran.reason,
+        steps=solution.steps,
+        passes=ran.passes,
+        seconds=ran.seconds,
+        rows=prepared.rows.n,
+        history=tuple(trace.rows),
+        holdout=None if prepared.holdout is None else held_out_quality(prepared.holdout, theta, options.intercept),
+        options={**options.to_dict(), "l2": ran.l2, **told},
+        data={
+            **prepared.origin,
+            "rows": prepared.rows.n,
+            "total_weight": prepared.rows.total_weight,
+            "holdout_rows": 0 if prepared.holdout is None else prepared.holdout.n,
+        },
+        versions=library_versions(),
+    )
+
+
+def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:
+    """Log-loss, AUC, Brier score and accuracy of theta (d,) on the held-out rows."""
+    p = rows.p
+    margins = np.concatenate([block.X @ theta[:p] for block in rows.blocks()])
+    if intercept:
+        margins += theta[p]
+    if rows.offset is not None:
+        margins += rows.offset
+    report = evaluate(rows.y, probabilities(margins)[:, 1], rows.weight)
+    return {name: getattr(report, name) for name in ("log_loss", "auc", "brier", "accuracy", "rows")}

@@ -1,0 +1,198 @@
+"""A compact binary copy of a stream's checked rows, made while they are first read and memory-mapped from then on.
+
+The file is one block after another, each an Arrow stream of its own that is mapped alone, so that memory holds a few
+blocks however long the file; then a JSON footer that says what the copy is of and where its blocks are. Every column of
+a block has the smallest type that holds all of its values: nothing is rounded.
+"""
+
+import hashlib
+import json
+import mmap
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+from pyarrow import compute
+
+from thalweg.errors import DataError, OutputError
+from thalweg.output import written_whole
+from thalweg.readers.chunk import Chunk, Position
+from thalweg.train.row_check import CheckedRows
+
+NAME = "rows.cache"
+_MAGIC = b"thalweg1"
+_WHOLE = ("int8", "int16", "int32")
+
+
+class CachedRows:
+    """Checked rows from a cache. Raises DataError where it is of other rows, damaged, or cut short."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        self._path = path
+        footer = _footer(path)
+        for name in dict.fromkeys((*footer["identity"], *identity)):
+            then, now = footer["identity"].get(name), json.loads(json.dumps(identity.get(name)))
+            if then != now:
+                raise DataError(
+                    f"{path}: this cache was made with another {name} ({_short(then)}; now {_short(now)}); remove it, "
+                    "or name another --cache folder."
+                )
+        self._blocks: list[dict[str, Any]] = footer["blocks"]
+
+    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]:
+        """Block after block, from where a stream's position says."""
+        ends = [None, *(block["after"] for block in self._blocks)]
+        for i in range(ends.index(at), len(self._blocks)):
+            yield self._block(self._blocks[i], (i + 1) / len(self._blocks))
+
+    def _block(self, block: Mapping[str, Any], share: float) -> CheckedRows:
+        begin = block["begin"] // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        try:
+            with self._path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), block["end"] - begin, access=mmap.ACCESS_READ, offset=begin)
+            buffer = pyarrow.py_buffer(mapped).slice(block["begin"] - begin)
+            batch = pyarrow.ipc.open_stream(buffer).read_next_batch()
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
+            raise DataError(f"{self._path}: the cache cannot be read ({error}); remove it.") from None
+        columns = {name: _wide(batch.column(name)) for name in batch.schema.names}
+        y, s, o = (columns.pop(name, None) for name in ("\0y", "\0s", "\0o"))
+        assert y is not None
+        bad, after = tuple(block["bad"]), block["after"]
+        chunk = Chunk(columns, batch.num_rows, lambda row: f"{self._path}, row {row + 1} of a block", after, bad, share)
+        return CheckedRows(
+            chunk, y.to_numpy(), None if s is None else s.to_numpy(), None if o is None else o.to_numpy()
+        )
+
+
+class CacheWriter:
+    """Writes a cache beside a pass; `failed` says why it gave up, and `done` whether the cache is there."""
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.path = folder / NAME
+        self.identity = identity
+        self.failed = ""
+        self.done = False
+        self.stated = 0  # bytes expected
+
+    def beside(self, rows: Iterator[CheckedRows]) -> Iterator[CheckedRows]:
+        """The rows as they come, each block written before it is handed on; the file is there once all have come."""
+        source = iter(rows)
+        first = next(source, None)
+        if first is None:
+            return
+        blocks: list[dict[str, Any]] = []
+        handed, left = 0, [first]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            for stale in self.path.parent.glob(f".{NAME}.*"):  # of a run that was killed
+                stale.unlink(missing_ok=True)
+            self._check_space(first)
+            with written_whole(self.path, "the cache") as temporary, temporary.open("wb") as file:
+                file.write(_MAGIC)
+                while left:
+                    block = left[0]
+                    begin = file.tell()
+                    file.write(_packed(block))
+                    blocks.append({"begin": begin, "end": file.tell(), "after": block.chunk.after,
+                                   "bad": list(block.chunk.bad)})  # fmt: skip
+                    handed += 1
+                    left = []
+                    yield block
+                    left = [block for block in [next(source, None)] if block is not None]
+                body = json.dumps({"identity": dict(self.identity), "blocks": blocks}).encode()
+                file.write(body)
+                file.write(len(body).to_bytes(8, "little") + hashlib.sha256(body).digest() + _MAGIC)
+            self.done = True
+            return
+        except OutputError as error:
+            self.failed = f"{error} The run goes on without a cache."
+        except OSError as error:
+            self.failed = f"{self.path}: no cache ({error.strerror or error}). The run goes on without it."
+        yield from left
+        yield from source
+
+    def _check_space(self, first: CheckedRows) -> None:
+        """Say how large the cache will be. Raises OutputError where the disk has no room for it."""
+        share = first.chunk.share
+        if not share:
+            return
+        self.stated = int(len(_packed(first)) / share)
+        free = shutil.disk_usage(self.path.parent).free
+        if self.stated > free:
+            raise OutputError(
+                f"{self.path}: the cache would take about {self.stated / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are "
+                "free."
+            )
+
+
+def _packed(rows: CheckedRows) -> bytes:
+    """A block as an Arrow stream of one batch."""
+    columns = {name: _narrow(array) for name, array in rows.chunk.columns.items()}
+    columns["\0y"] = pyarrow.array(rows.y.astype(np.int8))
+    for name, values in (("\0s", rows.weight), ("\0o", rows.offset)):
+        if values is not None:
+            columns[name] = pyarrow.array(values)
+    batch = pyarrow.RecordBatch.from_pydict(columns)
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, batch.schema) as to:
+        to.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _narrow(array: Any) -> Any:
+    """The same values in the smallest type that holds them all."""
+    if pyarrow.types.is_dictionary(array.type):
+        used = array.cast(pyarrow.string()).dictionary_encode()  # without the words that no row of the block has
+        return pyarrow.DictionaryArray.from_arrays(_narrow_whole(used.indices), used.dictionary)
+    values = array.fill_null(0.0).to_numpy(zero_copy_only=False)
+    if (values == np.rint(values)).all() and np.abs(values).max(initial=0.0) < 2**31 and not _minus_zero(values):
+        return _narrow_whole(array.cast(pyarrow.int64()))
+    with np.errstate(over="ignore"):
+        exact = bool((values.astype(np.float32) == values).all())
+    return array.cast(pyarrow.float32(), safe=False) if exact else array
+
+
+def _minus_zero(values: np.ndarray) -> bool:
+    return bool((np.signbit(values) & (values == 0.0)).any())
+
+
+def _narrow_whole(array: Any) -> Any:
+    bounds = compute.min_max(array).as_py()
+    low, high = bounds["min"] or 0, bounds["max"] or 0
+    for name in _WHOLE:
+        if np.iinfo(name).min <= low and high <= np.iinfo(name).max:
+            return array.cast(getattr(pyarrow, name)())
+    return array
+
+
+def _wide(array: Any) -> Any:
+    """As `Chunk` has it."""
+    if pyarrow.types.is_dictionary(array.type):
+        return pyarrow.DictionaryArray.from_arrays(array.indices.cast(pyarrow.int32()), array.dictionary)
+    return array.cast(pyarrow.float64())
+
+
+def _footer(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+            file.seek(-(8 + 32 + len(_MAGIC)), 2)
+            tail = file.read()
+            size = int.from_bytes(tail[:8], "little")
+            file.seek(-(len(tail) + size), 2)
+            body = file.read(size)
+        with suppress(ValueError):
+            if head == _MAGIC == tail[40:] and hashlib.sha256(body).digest() == tail[8:40]:
+                return json.loads(body)
+    except OSError:
+        pass
+    raise DataError(f"{path}: this is not a cache of thalweg, or it was cut short; remove it, or name another folder.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "..."

@@ -1,0 +1,292 @@
+"""A fit of rows that are streamed: what was asked is checked, and either learnt online or minimised exactly."""
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from thalweg.checkpoint import Checkpoint, seconds_of
+from thalweg.engines.ahead import ahead
+from thalweg.errors import UsageError
+from thalweg.events import Event, Observer
+from thalweg.interrupts import gently
+from thalweg.model import Model
+from thalweg.observers import Trace
+from thalweg.readers import DEFAULT_MISSING
+from thalweg.readers.open_stream import open_stream
+from thalweg.readers.stream import Stream
+from thalweg.readers.table import listing
+from thalweg.recipe import TextOptions
+from thalweg.stopping import Outcome
+from thalweg.train.data import Source
+from thalweg.train.exact import Exact
+from thalweg.train.learner import Progress
+from thalweg.train.online import OnlineOptions, OnlineRun, layout_of
+from thalweg.train.online_rows import OnlineRows
+from thalweg.train.options import Options, flag
+from thalweg.train.streamed import classes_in, first_texts
+from thalweg.train.versions import library_versions
+
+ONLINE = "sgd"
+_ONLINE_OPTIONS = ("bits", "cross")
+_NOT_ONLINE = (
+    "gradient_tol", "patience", "holdout", "schedule", "batch_size", "average", "threads", "kernel", "max_levels",
+    "cache",
+)  # fmt: skip
+
+
+def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: Sequence[Observer]) -> Model:
+    """The model of streamed rows; `given` are the keywords of `fit`, of which `source` is made.
+
+    Raises UsageError for options that streaming has no use for.
+    """
+    if source.classes is not None:
+        raise UsageError("classes goes with arrays (X, y); for a stream, --positive names the label that is 1.")
+    if given["method"] == "minibatch":
+        raise UsageError(
+            "--method minibatch draws rows at random, which a stream cannot give; sgd goes row by row in the order of "
+            "the file."
+        )
+    online = given["method"] == ONLINE
+    _refuse_idle(given, online)
+    stream = open_stream(rows, **(source.reading or {}))
+    if source.target is None:
+        columns = listing(stream.columns)
+        raise UsageError(f"--target is missing: which column of {stream.name} is to be learnt? {columns}")
+    kept = Checkpoints(given, stream)
+    if online:
+        return fit_online(stream, given, source, kept, observers)
+    return fit_exact(stream, given, source, kept, observers)
+
+
+def _refuse_idle(given: Mapping[str, Any], online: bool) -> None:
+    """Raise UsageError for an option that would do nothing."""
+    if online:
+        for name in _NOT_ONLINE:
+            if given[name] not in (None, False, "auto"):
+                raise UsageError(f"{flag(name)} has no meaning for --method sgd with --stream.")
+        if not given["standardize"]:
+            raise UsageError("--no-standardize has no meaning for --method sgd with --stream: rates follow the scales.")
+        if given["tol"] != 1e-6:
+            raise UsageError("--tol has no meaning for --method sgd with --stream, which ends with the rows.")
+        if given["seed"] != 0:
+            raise UsageError("--seed has no meaning for --method sgd with --stream: rows come in the file's order.")
+        if given["min_rows"] != 2:
+            raise UsageError("--min-rows has no meaning for --method sgd with --stream, which hashes every word.")
+    else:
+        for name in _ONLINE_OPTIONS:
+            if given[name]:
+                raise UsageError(f"{flag(name)} goes with --method sgd and --stream.")
+
+
+class Checkpoints:
+    """Where a fit keeps its place, if anywhere, and what of."""
+
+    def __init__(self, given: Mapping[str, Any], stream: Stream) -> None:
+        self._given, self._stream = given, stream
+        self.folder = None if given["checkpoint"] is None else Path(given["checkpoint"])
+        self.every = seconds_of(given["every"])
+        if self.folder is None and given["resume"]:
+            raise UsageError("--resume goes with --checkpoint: which folder is to be gone on from?")
+        if self.folder is None and self.every != 60.0:
+            raise UsageError("--every goes with --checkpoint: which folder are the checkpoints kept in?")
+
+    def of(self, options: Mapping[str, Any]) -> Checkpoint | None:
+        """The checkpoint of a run with those options, which have to be the same when it goes on."""
+        if self.folder is None:
+            return None
+        identity = {
+            "the input": self._stream.fingerprint,
+            **{flag(name): value for name, value in options.items()},
+            "thalweg": library_versions()["thalweg"],
+        }
+        return Checkpoint(self.folder, identity, self.every, bool(self._given["resume"]))
+
+
+def roles(source: Source) -> dict[str, Any]:
+    """The keywords that say which column does what."""
+    return {name: getattr(source, name) for name in ("weights", "offset", "only", "drop", "categorical", "text")}
+
+
+def told(source: Source) -> dict[str, Any]:
+    """The same, and what goes with them, as JSON can hold it."""
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in roles(source).items()}
+    return {"target": source.target, **plain, "text": _without_defaults(source.text), "positive": source.positive,
+            "missing": (source.reading or {}).get("missing")}  # fmt: skip
+
+
+def _without_defaults(text: TextOptions) -> dict[str, Any] | None:
+    return asdict(text) if text.columns else None
+
+
+def fit_online(
+    stream: Stream, given: Mapping[str, Any], source: Source, kept: Checkpoints, observers: Sequence[Observer]
+) -> Model:
+    """Learn the stream online, one pass or `epochs` of them."""
+    options = OnlineOptions(
+        **{name: given[name] for name in ("rate", "l1", "intercept", "class_weight", "on_bad_row")},
+        bits=22 if given["bits"] is None else given["bits"],
+        cross=_pairs(given["cross"]),
+        l2=0.0 if given["l2"] is None else given["l2"],
+    )
+    Options(epochs=given["epochs"])
+    missing = (source.reading or {}).get("missing") or DEFAULT_MISSING
+    assert source.target is not None
+    skip = options.on_bad_row == "skip"
+    began = time.perf_counter()
+    layout = layout_of(stream, source.target, options, lambda name: first_texts(stream, name, skip), **roles(source))
+    classes = classes_in(stream, source.target, source.positive, skip)
+    run = OnlineRun(layout, classes, options)
+    epochs = given["epochs"] or 1
+    named = {field.name: getattr(options, field.name) for field in fields(OnlineOptions)}
+    named["cross"] = [list(pair) for pair in options.cross]
+    named = {**named, "method": ONLINE, "stream": True, "epochs": epochs, **told(source)}
+    checkpoint = kept.of(named)
+    spent = 0.0
+    if checkpoint is not None and (found := checkpoint.begin()) is not None:
+        run.restore(found[0], found[1])
+        spent = found[1]["seconds"]
+    trace = Trace()
+    report = _Report(run, (trace, *observers), began - spent, epochs, stream.n)
+    outcome = _learn(run, stream, epochs, checkpoint, report)
+    notes = [] if checkpoint is None else list(dict.fromkeys(checkpoint.failures))
+    report.end(outcome)
+    return run.model(
+        outcome,
+        missing,
+        notes,
+        seconds=report.seconds,
+        options=named,
+        history=tuple(trace.rows),
+        data={
+            "source": stream.name,
+            "fingerprint": stream.fingerprint,
+            "rows": run.progressive.rows,
+            "total_weight": float(run.totals.sum() / run.passes),
+        },
+    )
+
+
+def _pairs(crosses: Sequence[Any]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for cross in crosses:
+        names = cross.split(",") if isinstance(cross, str) else list(cross)
+        if len(names) != 2:
+            raise UsageError(f"--cross is {cross!r}, but must be two columns with a comma between: a,b.")
+        pairs.append((names[0].strip(), names[1].strip()))
+    return tuple(pairs)
+
+
+def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
+    """Pass after pass, reading and hashing on one thread and learning on this one; True where Ctrl-C ended it."""
+
+    def rows() -> Generator[OnlineRows]:
+        for chunk in stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip"):
+            yield run.preparation.rows(chunk)
+
+    with gently() as interrupted:
+        while True:
+            report.begin()
+            with ahead(rows()) as prepared:
+                for block in prepared:
+                    run.learn(block)
+                    report.block(block.share)
+                    if interrupted():
+                        _keep(run, checkpoint, report, False)
+                        return Outcome.INTERRUPTED
+                    if checkpoint is not None and checkpoint.due():
+                        _keep(run, checkpoint, report, False)
+            if run.passes >= epochs:
+                _keep(run, checkpoint, report, True)
+                return Outcome.LEARNT
+            run.next_pass()
+
+
+def _keep(run: OnlineRun, checkpoint: Checkpoint | None, report: "_Report", done: bool) -> None:
+    if checkpoint is None:
+        return
+    arrays, body = run.state()
+    failures = len(checkpoint.failures)
+    checkpoint.save(arrays, {**body, "seconds": report.seconds}, done)
+    for failure in checkpoint.failures[failures:]:
+        report.note(failure)
+
+
+def fit_exact(
+    stream: Stream, given: Mapping[str, Any], source: Source, kept: Checkpoints, observers: Sequence[Observer]
+) -> Model:
+    """Find the optimum of the streamed rows, and prove it."""
+    for name in ("holdout", "patience"):
+        if given[name] is not None:
+            raise UsageError(
+                f"--{name} does not go with --stream; fit without it, and judge on rows of their own with "
+                "thalweg evaluate."
+            )
+    if given["on_bad_row"] not in ("stop", "skip"):
+        raise UsageError(f"--on-bad-row is {given['on_bad_row']!r}, but must be stop or skip.")
+    options = Options(**{field.name: given[field.name] for field in fields(Options)})
+    named = {**options.to_dict(), **told(source), "max_levels": source.max_levels, "on_bad_row": given["on_bad_row"]}
+    del named["threads"]  # they change no bit
+    cache = None if given["cache"] is None else Path(given["cache"])
+    skip = given["on_bad_row"] == "skip"
+    return Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers).model()
+
+
+class _Report:
+    """What observers hear of a run: a step whenever its rows have doubled, and rows in between."""
+
+    def __init__(self, run: OnlineRun, observers: Sequence[Observer], began: float, epochs: int, n: int | None) -> None:
+        self._run, self._observers, self._began, self._epochs, self._n = run, observers, began, epochs, n
+        self._next = 0
+        self._share: float | None = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, in this process and those before."""
+        return time.perf_counter() - self._began
+
+    def begin(self) -> None:
+        """A pass begins, or goes on."""
+        self._next = 2 * self._run.progress.rows
+        self._share = 0.0
+        if self._run.passes == 1 and not self._run.progress.rows:
+            self._send("start")
+
+    def block(self, share: float | None) -> None:
+        """A block is done."""
+        self._share = share
+        doubled = self._run.progress.rows >= self._next
+        if doubled:
+            self._next = 2 * self._run.progress.rows
+        self._send("step" if doubled else "rows")
+
+    def note(self, sentence: str) -> None:
+        """Something went wrong without ending the run."""
+        for observer in self._observers:
+            observer(Event("note", sentence, 0, 0.0, self.seconds))
+
+    def end(self, outcome: Outcome) -> None:
+        """The run is over."""
+        self._send("end", outcome=outcome.value)
+
+    def _send(self, kind: str, **more: Any) -> None:
+        now: Progress = self._run.progress
+        some = now.rows > 0
+        stage = "rows" if self._epochs == 1 else f"pass {self._run.passes} of {self._epochs}"
+        event = Event(
+            kind=kind,
+            stage=stage,
+            step=now.rows,
+            passes=self._run.passes - 1 + (self._share if self._share is not None else 0.0),
+            seconds=self.seconds,
+            objective=now.log_loss if some else None,
+            rate=self._run.learner.step or None,
+            rows=now.rows,
+            share=self._share,
+            auc=now.auc if some else None,
+            baseline=now.baseline if some else None,
+            **more,
+        )
+        for observer in self._observers:
+            observer(event)

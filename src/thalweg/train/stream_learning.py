@@ -1,0 +1,348 @@
+"""The first pass over a stream: all that `recipe.learn` asks of a table, gathered chunk by chunk, and a sample of rows.
+
+Its memory does not grow with the rows: of columns with too many levels the rarest are forgotten and pooled.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow
+
+from thalweg.errors import DataError
+from thalweg.recipe import Recipe, Target, TextOptions
+from thalweg.recipe.columns import MISSING
+from thalweg.recipe.learn import Builder
+from thalweg.recipe.statistics import Level, LevelCounts, NumberStatistics
+from thalweg.recipe.text import WordCounts, text_column, tokens_of
+from thalweg.train.row_check import CheckedRows
+
+_MOST_LEVELS = 400_000  # in all columns together: some ten megabytes
+_SAMPLE_BYTES = 48 << 20
+_MOST_ROWS = 400_000
+
+
+@dataclass(frozen=True)
+class ToLearn:
+    """Which columns are learnt, and how: numbers and dates -> kind, categories (with whether they are booleans), texts.
+
+    tokens, ngrams  how the texts are read
+    """
+
+    numbers: Mapping[str, str]
+    categories: Mapping[str, bool]
+    texts: tuple[str, ...]
+    text: TextOptions
+    tokens: str
+    ngrams: int
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """Each column in the form a stream has to give it."""
+        return {**self.numbers, **dict.fromkeys((*self.categories, *self.texts), "text")}
+
+
+class _Number:
+    """Statistics of one number column; moments merged as by Chan, Golub and LeVeque (1983)."""
+
+    def __init__(self) -> None:
+        # filled rows, their weight, mean, spread, low, high, then low and high of each class
+        self.state = np.array([0.0, 0.0, 0.0, 0.0, *(np.inf, -np.inf) * 3])
+        self.counting = True  # whether every value so far is the one before plus 1
+
+    def update(self, values: np.ndarray, y: np.ndarray, s: np.ndarray) -> None:
+        x, before = values, self.state.copy()
+        filled = ~np.isnan(values)
+        whole = bool(filled.all())
+        if not whole:
+            x, s, y = values[filled], s[filled], y[filled]
+        if not len(x):
+            self.counting = False
+            return
+        if self.counting:
+            follows = before[0] == 0.0 or x[0] == before[5] + 1.0
+            self.counting = whole and bool(follows) and bool((np.diff(x) == 1.0).all())
+        state, weight = self.state, float(s.sum())
+        mean = float(s @ x) / weight
+        moved, both = mean - before[2], before[1] + weight
+        state[0] += len(x)
+        state[3] += float(s @ np.square(x - mean)) + moved**2 * before[1] * weight / both
+        state[2] += moved * weight / both
+        state[1] = both
+        parts = [(4, x)]
+        if not self.mixed:  # once the classes' ranges overlap they always will
+            parts += [(6, x[y == 0.0]), (8, x[y == 1.0])]
+        for place, part in parts:
+            if len(part):
+                state[place] = min(state[place], float(part.min()))
+                state[place + 1] = max(state[place + 1], float(part.max()))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether neither class lies wholly below the other."""
+        return bool(self.state[7] >= self.state[8] and self.state[9] >= self.state[6])
+
+    def statistics(self, name: str, kind: str, rows: int, total: float) -> NumberStatistics:
+        filled, weight, mean, spread, low, high, low0, high0, low1, high1 = self.state.tolist()
+        known = np.isfinite([low0, low1]).all()
+        return NumberStatistics(
+            name=name,
+            kind=kind,
+            filled=int(filled),
+            holes=rows - int(filled),
+            weight=total,
+            hole_weight=total - weight,
+            mean=mean,
+            variance=spread / total if filled else 0.0,  # holes sit at the mean
+            low=low if filled else 0.0,
+            high=high if filled else 0.0,
+            infinite=None,
+            row_number=self.counting and rows >= 20,
+            separates=bool(known and (high1 < low0 or high0 < low1)),
+        )
+
+
+class _Words:
+    """Rows, weight and positives of every different word of a column; the place of a hole is the word `MISSING`."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+        self.sums = np.zeros((64, 3))
+        self.forgotten = np.zeros(3)
+        self.lost = 0  # how many words were forgotten
+
+    def add(self, words: Sequence[str], sums: np.ndarray) -> None:
+        """sums (m, 3) of these words."""
+        places = np.array([self.places.setdefault(word, len(self.places)) for word in words], dtype=np.int64)
+        while len(self.places) > len(self.sums):
+            self.sums = np.concatenate([self.sums, np.zeros_like(self.sums)])
+        self.sums[places] += sums  # the words of one chunk are different ones
+
+    def forget(self, rows: int) -> None:
+        """Words that stand in no more rows than that."""
+        words = list(self.places)
+        kept = np.flatnonzero(self.sums[: len(words), 0] > rows)
+        gone = np.setdiff1d(np.arange(len(words)), kept)
+        self.forgotten += self.sums[gone].sum(axis=0)
+        self.lost += len(gone)
+        self.places = {words[place]: i for i, place in enumerate(kept)}
+        self.sums = np.concatenate([self.sums[kept], np.zeros((64, 3))])
+
+    def levels(self, name: str) -> LevelCounts:
+        found = zip(self.places, self.sums.tolist(), strict=False)
+        levels = [Level(word, int(rows), weight, int(positives)) for word, (rows, weight, positives) in found]
+        return LevelCounts(name, levels, self.lost, int(self.forgotten[0]), float(self.forgotten[1]))
+
+
+class StreamLearning:
+    """Gathers what a recipe needs, and a sample: every `stride`-th row, the stride doubling as the rows grow."""
+
+    def __init__(self, what: ToLearn) -> None:
+        self.what = what
+        self.rows = self.weighed = 0  # rows, and those with a weight above 0
+        self.total = self.positive = 0.0
+        self.smallest = np.inf  # positive weight
+        self.offsets = False
+        self._numbers = {name: _Number() for name in what.numbers}
+        self._words = {name: _Words() for name in (*what.categories, *what.texts)}
+        self.stride = 1
+        self._sample: list[Any] = []
+        self._bytes = 0
+
+    def update(self, rows: CheckedRows) -> None:
+        """Take note of checked rows."""
+        chunk, y = rows.chunk, rows.y
+        s = np.ones(chunk.n) if rows.weight is None else rows.weight
+        self._keep(rows, s)
+        self.rows += chunk.n
+        self.weighed += int((s > 0.0).sum())
+        self.total += float(s.sum())
+        self.positive += float(s @ y)
+        if (s > 0.0).any():
+            self.smallest = min(self.smallest, float(s[s > 0.0].min()))
+        self.offsets |= rows.offset is not None
+        counted = s > 0.0
+        for name, number in self._numbers.items():
+            values = chunk.numbers(name)
+            number.update(*((values, y, s) if counted.all() else (values[counted], y[counted], s[counted])))
+        for name in self.what.categories:
+            codes, words = chunk.codes(name)
+            sums = _sums(codes, len(words) + 1, s, y, counted)
+            met = np.flatnonzero(sums[:, 0])
+            known = [*words.to_pylist(), MISSING]
+            self._words[name].add(*_merged([known[place] for place in met], sums[met]))
+        for name in self.what.texts:
+            codes, texts = chunk.codes(name)
+            sums = _sums(codes, len(texts) + 1, s, y, counted)[:-1]
+            counts, tokens = tokens_of(texts.to_pylist(), self.what.tokens, self.what.ngrams)
+            counts.data[:] = 1.0
+            self._words[name].add(tokens, counts.T @ sums)
+        self._forget()
+
+    def recipe(
+        self,
+        classes: tuple[Any, Any],
+        target: str,
+        order: Sequence[str],
+        standardize: bool,
+        intercept: bool,
+        max_levels: int,
+        weights: str | None,
+        offset: str | None,
+        missing: tuple[str, ...],
+        place: str,
+    ) -> Recipe:
+        """What `recipe.learn` learns from the same rows in memory."""
+        if not self.total > 0.0:
+            raise DataError(f"{place}: no row has a weight above 0.")
+        builder = Builder(standardize, intercept, max_levels)
+        for name in order:
+            if name in self._numbers:
+                builder.number(self._numbers[name].statistics(name, self.what.numbers[name], self.weighed, self.total))
+            elif name in self.what.texts:
+                words = self._words[name]
+                ordered = sorted(words.places)
+                sums = words.sums[[words.places[word] for word in ordered]] if ordered else np.zeros((0, 3))
+                found = WordCounts(ordered, sums[:, 0], sums[:, 1], self.total)
+                builder.text(text_column(name, found, self.what.tokens, self.what.ngrams, self.what.text, place))
+            else:
+                builder.category(self._words[name].levels(name), self.what.categories[name])
+        if not builder.columns:
+            builder.notes.append("No column is left to learn from: the model is its intercept alone.")
+        return Recipe(
+            columns=tuple(builder.columns),
+            mean=np.array(builder.mean),
+            scale=np.array(builder.scale),
+            target=Target(target, classes),
+            weights=weights,
+            offset=offset,
+            standardized=standardize,
+            notes=tuple(builder.notes),
+            missing=missing,
+        )
+
+    def sample(self) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
+        """The sampled rows: columns as a chunk has them, y, weights and offsets (m,)."""
+        table = pyarrow.Table.from_batches(self._sample).unify_dictionaries().combine_chunks()
+        columns = {name: table.column(f"c{i}").chunk(0) for i, name in enumerate(self.what.forms)}
+        return columns, *(table.column(name).chunk(0).to_numpy(zero_copy_only=False) for name in ("y", "s", "o"))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All it takes to go on: arrays, and what JSON can hold."""
+        words = {name: list(found.places) for name, found in self._words.items()}
+        table = pyarrow.table(
+            {
+                "column": pyarrow.array([i for i, name in enumerate(words) for _ in words[name]], pyarrow.int32()),
+                "word": pyarrow.array([word for name in words for word in words[name]], pyarrow.string()),
+            }
+        )
+        sums = [self._words[name].sums[: len(words[name])] for name in words]
+        arrays = {
+            "numbers": np.array([number.state for number in self._numbers.values()]).reshape(-1, 10),
+            "sums": np.concatenate([*sums, np.zeros((0, 3))]),
+            "words": _packed(table),
+            "sample": _packed(pyarrow.Table.from_batches(self._sample)) if self._sample else np.zeros(0, np.uint8),
+        }
+        return arrays, {
+            "rows": self.rows,
+            "weighed": self.weighed,
+            "total": self.total,
+            "positive": self.positive,
+            "smallest": None if np.isinf(self.smallest) else self.smallest,
+            "offsets": self.offsets,
+            "stride": self.stride,
+            "lost": {name: [found.lost, found.forgotten.tolist()] for name, found in self._words.items()},
+            "counting": [number.counting for number in self._numbers.values()],
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray], body: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.rows, self.weighed = body["rows"], body["weighed"]
+        self.total, self.positive = body["total"], body["positive"]
+        self.smallest = np.inf if body["smallest"] is None else body["smallest"]
+        self.offsets, self.stride = body["offsets"], body["stride"]
+        for number, state, counting in zip(self._numbers.values(), arrays["numbers"], body["counting"], strict=True):
+            number.state, number.counting = state.copy(), counting
+        table, begin = _unpacked(arrays["words"]), 0
+        columns, words = table.column("column").to_numpy(), table.column("word").to_pylist()
+        for i, (name, found) in enumerate(self._words.items()):
+            end = begin + int((columns == i).sum())
+            found.places = {word: place for place, word in enumerate(words[begin:end])}
+            found.sums = np.concatenate([arrays["sums"][begin:end], np.zeros((64, 3))])
+            found.lost, found.forgotten = body["lost"][name][0], np.array(body["lost"][name][1])
+            begin = end
+        self._sample = _unpacked(arrays["sample"]).to_batches() if len(arrays["sample"]) else []
+        self._bytes = sum(batch.nbytes for batch in self._sample)
+
+    def _keep(self, rows: CheckedRows, s: np.ndarray) -> None:
+        """Add every `stride`-th row to the sample; where that grows too large, keep every other one."""
+        first = -self.rows % self.stride
+        places = np.arange(first, rows.chunk.n, self.stride)
+        if len(places):
+            self._sample.append(self._batch(rows, s, places))
+            self._bytes += self._sample[-1].nbytes
+        while self._bytes > _SAMPLE_BYTES or sum(batch.num_rows for batch in self._sample) > _MOST_ROWS:
+            self.stride *= 2
+            table = pyarrow.Table.from_batches(self._sample).unify_dictionaries().combine_chunks()
+            thinned = table.take(pyarrow.array(np.arange(0, table.num_rows, 2)))
+            self._sample = [_compact(batch) for batch in thinned.to_batches()]
+            self._bytes = sum(batch.nbytes for batch in self._sample)
+
+    def _batch(self, rows: CheckedRows, s: np.ndarray, places: np.ndarray) -> Any:
+        at = pyarrow.array(places)
+        arrays = {f"c{i}": rows.chunk.columns[name].take(at) for i, name in enumerate(self.what.forms)}
+        offset = np.zeros(rows.chunk.n) if rows.offset is None else rows.offset
+        batch = pyarrow.RecordBatch.from_pydict({**arrays, "y": rows.y[places], "s": s[places], "o": offset[places]})
+        return _compact(batch)
+
+    def _forget(self) -> None:
+        threshold = 1
+        while sum(len(found.places) for found in self._words.values()) > _MOST_LEVELS:
+            for found in self._words.values():
+                found.forget(threshold)
+            threshold *= 2
+
+
+def _sums(codes: np.ndarray, width: int, s: np.ndarray, y: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """(width, 3): rows that count, their weight, and those of the positive class, for each code."""
+    return np.column_stack(
+        [
+            np.bincount(codes, counted.astype(np.float64), width),
+            np.bincount(codes, s, width),
+            np.bincount(codes, counted * y, width),
+        ]
+    )
+
+
+def _merged(words: list[str], sums: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The same with words that stand twice, once: trimming made them one."""
+    if len(set(words)) == len(words):
+        return words, sums
+    places: dict[str, int] = {}
+    at = [places.setdefault(word, len(places)) for word in words]
+    total = np.zeros((len(places), 3))
+    np.add.at(total, at, sums)
+    return list(places), total
+
+
+def _compact(batch: Any) -> Any:
+    """Dictionaries without the words that no row has."""
+    columns = []
+    for column in batch.columns:
+        if pyarrow.types.is_dictionary(column.type):
+            column = column.cast(pyarrow.string()).dictionary_encode()
+        columns.append(column)
+    return pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _packed(table: Any) -> np.ndarray:
+    """A table as bytes."""
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(unify_dictionaries=True)) as to:
+        to.write_table(table)
+    return np.frombuffer(sink.getvalue(), np.uint8)
+
+
+def _unpacked(content: np.ndarray) -> Any:
+    return pyarrow.ipc.open_stream(pyarrow.py_buffer(content)).read_all()

@@ -1,0 +1,97 @@
+"""Rows that are read anew in every pass: a stream through a recipe, in blocks that are encoded as they are summed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+from thalweg.readers.chunk import Position
+from thalweg.readers.stream import Stream
+from thalweg.recipe import Recipe
+from thalweg.rows import Block, Labels, MemoryRows, rows_per_block
+from thalweg.train.row_check import CheckedRows, RowCheck
+
+Deferred = Callable[[], Block]
+
+
+@dataclass
+class StreamRows:
+    """n rows with p columns; what `DenseRows` is for an array.
+
+    source   gives checked rows from a position on
+    recipe   raw columns -> matrix
+    factors  (2,) what the classes' weights are multiplied by, or None
+    n, total_weight, labels  counted in a pass before
+    sample   every `stride`-th row, in memory
+    """
+
+    source: "Source"
+    recipe: Recipe
+    factors: tuple[float, float] | None
+    n: int
+    total_weight: float
+    labels: Labels
+    sample: MemoryRows | None = None
+    stride: int = 1
+
+    streamed = True
+
+    @property
+    def p(self) -> int:
+        return self.recipe.p
+
+    def blocks(self, at: Position | None = None) -> Iterator[Any]:
+        """Functions that each make a block, in order."""
+        for _, _, parts in self.pieces(at):
+            yield from parts
+
+    def pieces(self, at: Position | None = None) -> Iterator[tuple[Position, float | None, list[Deferred]]]:
+        """For each chunk where the next one begins, the share of the rows then read, and its blocks."""
+        size = rows_per_block(self.p)
+        for rows in self.source.rows(at):
+            count = max(1, -(-rows.chunk.n // size))
+            cuts = [rows.chunk.n * i // count for i in range(count + 1)]
+            parts = [self._deferred(rows, a, b) for a, b in pairwise(cuts)]
+            yield rows.chunk.after, rows.chunk.share, parts
+
+    def every(self, stride: int) -> MemoryRows:
+        """Each `stride`-th row, a multiple of the sample's own stride."""
+        assert self.sample is not None
+        return self.sample if stride == self.stride else self.sample.every(stride // self.stride)
+
+    def _deferred(self, rows: CheckedRows, start: int, stop: int) -> Deferred:
+        def make() -> Block:
+            y, weight, offset = (None if v is None else v[start:stop] for v in (rows.y, rows.weight, rows.offset))
+            assert y is not None
+            return Block(self.recipe.encode_chunk(rows.chunk.part(start, stop)), y, self.weighed(weight, y), offset)
+
+        return make
+
+    def weighed(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
+        """Weights with the class weights in them."""
+        if self.factors is None:
+            return weight
+        return (1.0 if weight is None else weight) * np.where(y == 1.0, self.factors[1], self.factors[0])
+
+
+class Source(Protocol):
+    """Where checked rows come from: the stream, or a cache of it."""
+
+    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]: ...
+
+
+@dataclass
+class StreamSource:
+    """Checked rows of a stream, from any position on."""
+
+    stream: Stream
+    forms: dict[str, str]
+    check: RowCheck
+    skip: bool
+
+    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]:
+        """Chunk after chunk."""
+        for chunk in self.stream.chunks(self.forms, at, self.skip):
+            yield self.check(chunk)

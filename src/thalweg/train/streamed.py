@@ -1,0 +1,61 @@
+"""What both fits of a stream need: its labels, a look at its texts, and an account of the rows left out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg.readers.stream import Stream
+from thalweg.recipe.target import label_key, two_labels
+
+_TOLD = 3  # bad rows quoted in full
+
+
+class Skipped:
+    """How many rows were left out, and what was wrong with the first of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._told: list[str] = []
+
+    def add(self, bad: Sequence[str]) -> None:
+        """Take note of bad rows."""
+        self.count += len(bad)
+        self._told += bad[: max(0, _TOLD - len(self._told))]
+
+    def notes(self) -> list[str]:
+        """The account, if there is anything to tell."""
+        if not self.count:
+            return []
+        rows = f"{self.count:,} row{' was' if self.count == 1 else 's were'} skipped"
+        return [f"{rows} (--on-bad-row skip): {' '.join(self._told)}"]
+
+    def state(self) -> list[Any]:
+        """As JSON can hold it."""
+        return [self.count, *self._told]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go on from a `state`."""
+        self.count, self._told = int(state[0]), list(state[1:])
+
+
+def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[Any, Any]:
+    """The two labels of a stream, read only until both have been met.
+
+    Raises DataError for a target of one class, or of more than two.
+    """
+    kind = stream.require(target, "--target")
+    words: dict[str, str] = {}
+    for chunk in stream.chunks({target: "text"}, skip=skip):
+        codes, dictionary = chunk.codes(target)
+        met = np.unique(codes[codes < len(dictionary)])
+        words |= {label_key(word): word for word in (dictionary[int(code)].as_py() for code in met)}
+        if len(words) > 1:
+            break
+    return two_labels(list(words.values()), kind, target, stream.name, positive)
+
+
+def first_texts(stream: Stream, name: str, skip: bool) -> list[str]:
+    """Some texts of a column, which tell how texts are read."""
+    chunk = next(iter(stream.chunks({name: "text"}, skip=skip)), None)
+    return [] if chunk is None else [str(text) for text in chunk.codes(name)[1].to_pylist()]

@@ -1,0 +1,411 @@
+"""Exact fits of streamed rows: the optimum in memory, from a few full passes, through kills, caches and full disks."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
+
+import thalweg
+from thalweg.cli import run
+from thalweg.errors import CheckpointError, DataError, UsageError
+from thalweg.readers import delimited_stream, parquet_stream
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+beside_shared_data = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there")
+
+
+def table(n: int = 3000, seed: int = 0) -> pa.Table:
+    """Numbers of several scales with holes, a rare and a common category, dates, weights and an offset."""
+    rng = np.random.default_rng(seed)
+    age, income = rng.normal(40.0, 12.0, n), np.exp(rng.normal(10.0, 1.0, n))
+    town = rng.choice(["Ulm", "Bonn", "Köln", "Trier"], n, p=[0.5, 0.3, 0.15, 0.05])
+    z = 0.05 * (age - 40.0) + 0.4 * np.log(income / 22_000.0) + (town == "Bonn") - 0.7
+    return pa.table(
+        {
+            "age": pa.array(age.round(1), mask=rng.random(n) < 0.1),
+            "income": pa.array(income.round(2)),
+            "since": pa.array(np.datetime64("2020-01-01") + rng.integers(0, 900, n)),
+            "town": pa.array(town, mask=rng.random(n) < 0.05),
+            "rows": pa.array(rng.integers(1, 4, n)),
+            "known": pa.array(rng.normal(0.0, 0.3, n).round(3)),
+            "bought": pa.array(np.where(rng.random(n) < 1.0 / (1.0 + np.exp(-z)), "yes", "no")),
+        }
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to be in, and pieces small enough for a table of thousands of rows to have many."""
+    monkeypatch.setattr(delimited_stream, "_PIECE", 8 << 10)
+    monkeypatch.setattr(parquet_stream, "ROWS", 300)
+    monkeypatch.chdir(tmp_path)
+    arrow_csv.write_csv(table(), "train.csv")
+    parquet.write_table(table(), "train.parquet", row_group_size=700)
+    yield tmp_path
+
+
+def assert_same_optimum(streamed: thalweg.Model, memory: thalweg.Model) -> None:
+    """Within what the two certificates leave open, on the same columns."""
+    gaps = (streamed.certificate.gap or 0.0) + (memory.certificate.gap or 0.0)
+    assert streamed.outcome.converged and memory.outcome.converged
+    assert streamed.feature_names == memory.feature_names
+    assert abs(streamed.objective - memory.objective) <= gaps + 1e-13
+    assert np.allclose(streamed.recipe.mean, memory.recipe.mean, rtol=1e-10, atol=1e-12)
+    assert np.allclose(streamed.recipe.scale, memory.recipe.scale, rtol=1e-10)
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"l2": 1e-3},
+    {"l1": 1e-3, "l2": 0.0},
+    {"l1": 1e-3, "l2": 1e-3, "class_weight": "balanced"},
+    {"weights": "rows", "offset": "known"},
+    {"weights": "rows", "class_weight": {"yes": 3.0, "no": 1.0}},
+    {"intercept": False},
+    {"standardize": False, "drop": ["income", "since"]},
+    {"max_levels": 2, "categorical": ["rows"]},
+    {"method": "lbfgs"},
+    {"method": "newton"},
+    {"method": "newton-cg", "l2": 1e-2},
+    {"method": "gd", "l2": 0.1},
+    {"method": "nesterov", "l2": 0.1},
+    {"text": ["town"], "l2": 1e-3},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("name", ["train.csv", "train.parquet"])
+def test_a_stream_ends_at_the_optimum_of_the_same_rows_in_memory(
+    folder: Path, name: str, options: dict[str, Any]
+) -> None:
+    streamed = thalweg.fit(name, target="bought", stream=True, **options)
+    assert_same_optimum(streamed, thalweg.fit(name, target="bought", **options))
+
+
+@pytest.mark.parametrize("rows", [60, 1200])
+def test_also_where_the_sample_is_a_part_of_the_rows_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr("thalweg.train.stream_learning._MOST_ROWS", rows)
+    streamed = thalweg.fit("train.csv", target="bought", stream=True)
+    assert_same_optimum(streamed, thalweg.fit("train.csv", target="bought"))
+    stages = list(dict.fromkeys(row["stage"] for row in streamed.history))
+    assert stages[-1] == "all rows" and all("of the rows" in stage for stage in stages[:-1]) and len(stages) > 1
+
+
+def test_a_large_sample_leaves_two_full_passes_to_do(folder: Path) -> None:
+    model = thalweg.fit("train.parquet", target="bought", stream=True)
+    full = [row for row in model.history if row["stage"] == "all rows"]
+    assert len(full) <= 3, "the pass that learns, and these, are all the times the file is read"
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**16), n=st.integers(40, 400), size=st.integers(600, 20_000))
+def test_how_the_file_is_cut_changes_nothing_but_rounding(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, n: int, size: int
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "rows.csv"
+    arrow_csv.write_csv(table(n, seed), path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited_stream, "_PIECE", size)
+        streamed = thalweg.fit(path, target="bought", stream=True, l2=1e-2, tol=1e-10)
+    whole = thalweg.fit(path, target="bought", l2=1e-2, tol=1e-10)
+    apart = np.linalg.norm(streamed.standardized_coef - whole.standardized_coef)
+    gaps = [model.certificate.gap or 0.0 for model in (streamed, whole)]
+    assert apart <= sum(np.sqrt(2.0 * gap / 1e-2) for gap in gaps) + 1e-9, "l2/2·‖w - w*‖² is at most the gap"
+
+
+def test_the_number_of_threads_changes_no_bit(folder: Path) -> None:
+    one, two = (thalweg.fit("train.csv", target="bought", stream=True, threads=count) for count in (1, 2))
+    assert np.array_equal(one.standardized_coef, two.standardized_coef)
+    assert one.certificate == two.certificate
+
+
+def test_a_folder_is_one_stream_in_the_order_of_its_files(folder: Path) -> None:
+    (folder / "parts").mkdir()
+    for i in range(4):
+        parquet.write_table(table().slice(750 * i, 750), f"parts/part-{i}.parquet")
+    streamed = thalweg.fit("parts", target="bought", stream=True)
+    assert streamed.rows == 3000
+    assert_same_optimum(streamed, thalweg.fit("train.parquet", target="bought"))
+
+
+def test_packed_csv_and_json_lines_are_streamed_too(folder: Path) -> None:
+    import gzip
+
+    Path("train.csv.gz").write_bytes(gzip.compress(Path("train.csv").read_bytes()))
+    Path("train.jsonl").write_text(table().to_pandas().to_json(orient="records", lines=True, date_format="iso"))
+    whole = thalweg.fit("train.csv", target="bought", drop=["since"])
+    for name in ("train.csv.gz", "train.jsonl"):
+        assert_same_optimum(thalweg.fit(name, target="bought", stream=True, drop=["since"]), whole)
+
+
+@beside_shared_data
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        ("adult/adult.data.gz", {"target": "column14", "header": False}),
+        ("brfss/diabetes_binary.csv.gz", {"target": "Diabetes_binary"}),
+        ("bank/bank-full.csv.gz", {"target": "y", "l1": 1e-3, "l2": 0.0}),
+        ("credit/UCI_Credit_Card.csv.gz", {"target": "default.payment.next.month"}),
+    ],
+)
+def test_real_tables_have_one_optimum_streamed_or_not(file: str, options: dict[str, Any]) -> None:
+    assert_same_optimum(thalweg.fit(SHARED / file, stream=True, **options), thalweg.fit(SHARED / file, **options))
+
+
+def test_levels_too_many_to_remember_are_pooled_as_rare_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    names = np.array([f"n{k}" for k in np.minimum(rng.zipf(1.3, 5000), 10**6)])
+    y = np.where(names == "n1", rng.random(5000) < 0.7, rng.random(5000) < 0.3).astype(int)
+    arrow_csv.write_csv(pa.table({"name": names, "y": y}), "names.csv")
+    monkeypatch.setattr("thalweg.train.stream_learning._MOST_LEVELS", 300)
+    streamed = thalweg.fit("names.csv", target="y", stream=True, max_levels=10)
+    assert_same_optimum(streamed, thalweg.fit("names.csv", target="y", max_levels=10))
+    assert any("pooled as (other)" in note for note in streamed.notes)
+
+
+# caches
+
+
+def names_in(folder: str) -> list[str]:
+    """What stands there, hidden files too."""
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_a_cache_gives_the_same_bits_and_spares_the_source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = thalweg.fit("train.csv", target="bought", stream=True)
+    first = thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    assert names_in("cache") == ["rows.cache"]
+    assert Path("cache/rows.cache").stat().st_size < Path("train.csv").stat().st_size
+    whole, read = delimited_stream.DelimitedStream.chunks, []
+
+    def watched(stream: Any, forms: Any, *more: Any, **named: Any) -> Any:
+        read.append(forms)
+        return whole(stream, forms, *more, **named)
+
+    monkeypatch.setattr(delimited_stream.DelimitedStream, "chunks", watched)
+    second = thalweg.fit("train.csv", target="bought", stream=True, cache="cache", l2=1e-2)
+    assert all(list(forms) == ["bought"] for forms in read), "only the labels are looked up in the source"
+    assert np.array_equal(plain.standardized_coef, first.standardized_coef)
+    assert_same_optimum(second, thalweg.fit("train.csv", target="bought", l2=1e-2))
+
+
+def test_a_cache_of_other_rows_is_refused_with_the_difference(folder: Path) -> None:
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    with pytest.raises(DataError, match=r"cache was made with another input"):
+        thalweg.fit("train.parquet", target="bought", stream=True, cache="cache")
+    with pytest.raises(DataError, match=r"cache was made with another columns"):
+        thalweg.fit("train.csv", target="bought", stream=True, cache="cache", drop=["age"])
+    Path("cache/rows.cache").write_bytes(Path("cache/rows.cache").read_bytes()[:-5])
+    with pytest.raises(DataError, match=r"rows.cache: this is not a cache of thalweg, or it was cut short; remove it"):
+        thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+
+
+def test_a_cache_without_room_is_given_up_and_the_fit_is_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6, 1000))
+    model = thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    assert any("would take about" in note and "goes on without a cache" in note for note in model.notes)
+    assert names_in("cache") == []
+    assert_same_optimum(model, thalweg.fit("train.csv", target="bought"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(values=st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**40), 2**40)))
+def test_what_a_cache_holds_is_never_rounded(values: list[float | None]) -> None:
+    from thalweg.train.row_cache import _narrow, _wide
+
+    array = pa.array(values, pa.float64())
+    back = _wide(_narrow(array))
+    assert [None if v is None else np.float64(v).tobytes() for v in back.to_pylist()] == [
+        None if v is None else np.float64(v).tobytes() for v in array.to_pylist()
+    ]
+
+
+# checkpoints
+
+DRIVER = """
+import sys
+from thalweg.readers import delimited_stream, parquet_stream
+delimited_stream._PIECE, parquet_stream.ROWS = 8 << 10, 300
+from thalweg.cli import main
+main(sys.argv[1:])
+"""
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """The command line in a process of its own, with small pieces."""
+    command = [sys.executable, "-c", DRIVER, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def same_bits(one: thalweg.Model, other: thalweg.Model) -> bool:
+    """Everything but the seconds."""
+    rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in model.history] for model in (one, other)]
+    return (
+        np.array_equal(one.standardized_coef, other.standardized_coef)
+        and one.standardized_intercept == other.standardized_intercept
+        and (one.objective, one.certificate, one.passes) == (other.objective, other.certificate, other.passes)
+        and rows[0] == rows[1]
+    )
+
+
+@pytest.mark.parametrize("extra", [["--method", "lbfgs"], ["--l1", "1e-3", "--cache", "cache"]], ids=str)
+def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(folder: Path, extra: list[str]) -> None:
+    arrow_csv.write_csv(table(12_000), "many.csv")
+    fit = ["fit", "many.csv", "--target", "bought", "--stream", "--progress", "off", *extra]
+    begun = time.monotonic()
+    whole = start(*fit, "-o", "whole.thalweg")
+    whole.communicate()
+    assert whole.returncode == 0
+    seconds = time.monotonic() - begun
+    rng, kills = random.Random(0), 0
+    while True:
+        process = start(*fit, "-o", "killed.thalweg", "--checkpoint", "place", "--every", "0s", "--resume")
+        try:
+            _, complaint = process.communicate(timeout=None if kills == 20 else rng.uniform(0.3, 0.7) * seconds)
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+    assert process.returncode == 0, complaint
+    assert kills > 0
+    assert same_bits(thalweg.load("whole.thalweg"), thalweg.load("killed.thalweg"))
+    assert names_in("place") == ["run.checkpoint"]
+
+
+def test_ctrl_c_keeps_the_point_the_place_and_the_exit_code(folder: Path) -> None:
+    arrow_csv.write_csv(table(20_000), "many.csv")
+    fit = ["fit", "many.csv", "--target", "bought", "--stream", "--method", "gd", "--tol", "1e-13"]
+    process = start(*fit, "-o", "stopped.thalweg", "--checkpoint", "place", "--progress", "json")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if '"stage": "all rows", "step": 2' in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted: the best point so far was kept" in out
+    model = thalweg.load("stopped.thalweg")
+    assert model.objective < 0.7 and model.certificate.gap is not None
+    assert Path("place/run.checkpoint").stat().st_size > 0
+
+
+def test_a_changed_file_option_or_a_newer_schema_is_refused_with_the_difference(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(**options: Any) -> thalweg.Model:
+        return thalweg.fit("train.csv", **{"target": "bought", "stream": True, "checkpoint": "place", **options})
+
+    fit()
+    for options, difference in (
+        ({"l2": 0.5}, r"--l2 was not given when this run began, and is 0.5 now"),
+        ({"drop": ["age"]}, r"--drop was \[\] when this run began, and is \['age'\] now"),
+        ({"method": "newton"}, r"--method was 'auto' when this run began, and is 'newton' now"),
+        ({"max_levels": 3}, r"--max-levels was not given"),
+    ):
+        with pytest.raises(CheckpointError, match=difference):
+            fit(resume=True, **options)
+    with Path("train.csv").open("a") as file:
+        file.write("33,20000,2021-01-01,Ulm,1,0.1,yes\n")
+    with pytest.raises(CheckpointError, match=r"the input was 'sha256:.*' when this run began, and is 'sha256:"):
+        fit(resume=True)
+    monkeypatch.setattr("thalweg.checkpoint.SCHEMA", 0)
+    with pytest.raises(CheckpointError, match=r"has schema 1, but this thalweg reads up to 0; update thalweg"):
+        fit(resume=True)
+
+
+def test_resuming_needs_a_folder_and_an_unfinished_run_is_not_overwritten(folder: Path) -> None:
+    with pytest.raises(UsageError, match="--resume goes with --checkpoint"):
+        thalweg.fit("train.csv", target="bought", stream=True, resume=True)
+    process = start("fit", "train.csv", "--target", "bought", "--stream", "--checkpoint", "place", "--every", "0s",
+                    "--method", "gd", "--tol", "1e-14")  # fmt: skip
+    while not Path("place/run.checkpoint").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    with pytest.raises(UsageError, match=r"holds a run that was not finished; --resume goes on from it"):
+        thalweg.fit("train.csv", target="bought", stream=True, checkpoint="place", method="gd", tol=1e-14)
+
+
+# refused
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--stream", "--bits", "20"], "--bits goes with --method sgd and --stream"),
+        (["--stream", "--cross", "age,town"], "--cross goes with --method sgd and --stream"),
+        (["--stream", "--holdout", "0.2"], "--holdout does not go with --stream"),
+        (["--stream", "--method", "minibatch"], "draws rows at random, which a stream cannot give"),
+        (["--cache", "there"], "--cache goes with --stream"),
+        (["--checkpoint", "there"], "--checkpoint goes with --stream"),
+        (["--resume"], "--resume goes with --stream"),
+        (["--stream", "--checkpoint", "there", "--every", "soon"], "--every is 'soon', but must be a time such as 60s"),
+    ],
+    ids=str,
+)
+def test_options_that_would_do_nothing_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
+    assert run(["fit", "train.csv", "--target", "bought", *options]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(folder.glob("*.thalweg"))
+
+
+def test_a_label_that_appears_only_later_stops_or_is_skipped_and_told(folder: Path) -> None:
+    lines = Path("train.csv").read_text().splitlines()
+    lines[2000] = lines[2000].rsplit(",", 1)[0] + ",maybe"
+    Path("late.csv").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"late.csv, line 2001: column 'bought' holds 'maybe', but 'no' or 'yes' was"):
+        thalweg.fit("late.csv", target="bought", stream=True)
+    model = thalweg.fit("late.csv", target="bought", stream=True, on_bad_row="skip")
+    assert model.rows == 2999
+    assert any(note.startswith("1 row was skipped (--on-bad-row skip): late.csv, line 2001") for note in model.notes)
+
+
+# scoring
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.parquet", "parts"])
+@pytest.mark.parametrize("out", ["scores.csv", "scores.parquet"])
+def test_scores_come_in_the_order_of_the_rows_and_as_in_memory(folder: Path, name: str, out: str) -> None:
+    (folder / "parts").mkdir()
+    for i in range(3):
+        parquet.write_table(table().slice(1000 * i, 1000), f"parts/{i}.parquet")
+    model = thalweg.fit("train.parquet", target="bought", text=["town"])
+    model.save("m.thalweg")
+    assert run(["predict", "m.thalweg", name, "-o", out]) == 0
+    found = parquet.read_table(out) if out.endswith("parquet") else arrow_csv.read_csv(out)
+    expected = model.predict_proba("train.parquet")[:, 1]
+    assert np.allclose(found["probability"].to_numpy(), expected, rtol=1e-13)
+    assert found["prediction"].to_pylist() == model.labels(expected).tolist()
+
+
+def test_scoring_stops_at_a_value_of_another_kind_and_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thalweg.fit("train.csv", target="bought").save("m.thalweg")
+    lines = Path("train.csv").read_text().splitlines()
+    lines[1500] = "old" + lines[1500][lines[1500].index(",") :]
+    Path("new.csv").write_text("\n".join(lines))
+    assert run(["predict", "m.thalweg", "new.csv", "-o", "scores.csv"]) == 1
+    assert (
+        "new.csv, line 1501: column 'age' holds 'old', but the model learnt a number there." in capsys.readouterr().err
+    )
+    assert not list(folder.glob("*scores*"))
