@@ -50,6 +50,7 @@ vw.finish()
 
 DUCKDB = """
 import json, sys, time, duckdb
+duckdb.sql("SET enable_progress_bar = false")
 start = time.perf_counter()
 duckdb.sql(sys.argv[1]).fetchall()
 print(json.dumps({"seconds": time.perf_counter() - start}))

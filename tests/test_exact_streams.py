@@ -409,3 +409,16 @@ def test_scoring_stops_at_a_value_of_another_kind_and_leaves_nothing(
         "new.csv, line 1501: column 'age' holds 'old', but the model learnt a number there." in capsys.readouterr().err
     )
     assert not list(folder.glob("*scores*"))
+
+
+def test_a_query_that_gives_other_rows_each_time_is_refused(folder: Path) -> None:
+    import duckdb
+
+    with duckdb.connect("rows.duckdb") as database:
+        database.execute("CREATE TABLE rows AS SELECT * FROM 'train.parquet'")
+    with pytest.raises(DataError, match="the rows were others in this pass than in the first one"):
+        thalweg.fit("SELECT * FROM rows ORDER BY random()", database="rows.duckdb", target="bought", stream=True)
+    assert_same_optimum(
+        thalweg.fit("SELECT * FROM rows", database="rows.duckdb", target="bought", stream=True),
+        thalweg.fit("train.parquet", target="bought"),
+    )

@@ -27,6 +27,8 @@ class Checkpoint:
     identity  what the run is of: the same again when it goes on. Name -> plain value
     every     seconds between two checkpoints
     resume    go on from what is there
+    failures  why checkpoints could not be written
+    began_anew  whether there was nothing to go on from though that was asked for
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class Checkpoint:
     every: float = 60.0
     resume: bool = False
     failures: list[str] = field(default_factory=list)
+    began_anew: bool = False
     _last: float = field(default_factory=time.monotonic)
 
     @property
@@ -53,8 +56,10 @@ class Checkpoint:
             raise OutputError(f"{self.folder}: the folder cannot be made: {error.strerror or error}.") from None
         for pattern in (f".{NAME}.*", ".tmp??????"):  # ours and safetensors', of a run killed while it wrote
             for left in self.folder.glob(pattern):
-                left.unlink(missing_ok=True)
+                if left.is_file() and _is_ours(left):
+                    left.unlink(missing_ok=True)
         if not self.path.exists():
+            self.began_anew = self.resume
             return None
         arrays, body = _read(self.path)
         if not self.resume:
@@ -98,6 +103,13 @@ class Checkpoint:
                     f"{self.path}: {name} was {_shown(then)} when this run began, and is {_shown(now)} now; a run goes "
                     "on only with the same rows and options. Begin anew with another --checkpoint folder."
                 )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a half-written file was to be a checkpoint; an empty one says nothing and is in nobody's way."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return not head or _FORMAT.encode() in head
 
 
 def _shown(value: Any) -> str:

@@ -192,7 +192,16 @@ class _Records:
         self.left_out, self.bad = set(), {}
         if not self.data.strip(b"\r\n"):
             return pyarrow.RecordBatch.from_pylist([], schema=pyarrow.schema(list(typed.items())))
-        table = arrow_csv.read_csv(
+        try:
+            table = self._parsed(typed, missing)
+        except pyarrow.ArrowCancelled:  # Arrow hands Ctrl-C on to whom it is meant for, but drops what it parsed
+            self.left_out, self.bad = set(), {}
+            table = self._parsed(typed, missing)
+        batches = table.combine_chunks().to_batches()
+        return batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=table.schema)
+
+    def _parsed(self, typed: Mapping[str, Any], missing: tuple[str, ...]) -> Any:
+        return arrow_csv.read_csv(
             pyarrow.BufferReader(self.data),
             arrow_csv.ReadOptions(
                 use_threads=False, column_names=self.file.names, block_size=max(len(self.data), 1) + 1
@@ -209,8 +218,6 @@ class _Records:
                 strings_can_be_null=False,
             ),
         )
-        batches = table.combine_chunks().to_batches()
-        return batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=table.schema)
 
     def _wrong_width(self, row: Any) -> str:
         record = int(row.number) - 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.certificate import Certificate
 from thalweg.checkpoint import Checkpoint
 from thalweg.engines import Threads
 from thalweg.engines.kept import Kept
@@ -21,6 +22,7 @@ from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
 from thalweg.kernels.compiled import Compiled, get_ready
 from thalweg.model import Model
+from thalweg.objective import Evaluation
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
 from thalweg.readers.chunk import Chunk, Position
@@ -29,7 +31,8 @@ from thalweg.recipe import Recipe
 from thalweg.recipe.roles import chosen
 from thalweg.recipe.text import how_to_read
 from thalweg.rows import Csr, Labels, MemoryRows, in_memory
-from thalweg.solve import Clock
+from thalweg.solve import Clock, Solution
+from thalweg.stopping import Outcome
 from thalweg.train.class_weights import class_factors
 from thalweg.train.data import Prepared
 from thalweg.train.data import Source as Asked
@@ -85,6 +88,8 @@ class Exact:
     def model(self) -> Model:
         """Run it all. Raises KeyboardInterrupt where Ctrl-C came before there was a point on all rows."""
         state = None if self.checkpoint is None else self.checkpoint.begin()
+        if self.checkpoint is not None and self.checkpoint.began_anew:
+            self._tell("note", f"{self.checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
         if state is not None:
             self.began -= state[1]["seconds"]
         with gently() as interrupted:
@@ -164,7 +169,9 @@ class Exact:
             smallest *= min((factor for factor in factors if factor > 0.0), default=0.0)
         labels = Labels(positive, smallest, not learning.offsets)
         stride, sample = self._sample(learning, recipe, factors)
-        return _Learnt(recipe, learning.rows, total, labels, factors, stride, sample, self.skipped.state())
+        return _Learnt(
+            recipe, learning.rows, total, labels, factors, stride, sample, self.skipped.state(), learning.mark
+        )  # fmt: skip
 
     def _sample(
         self, learning: StreamLearning, recipe: Recipe, factors: tuple[float, float] | None
@@ -187,7 +194,7 @@ class Exact:
     def _minimised(self, learnt: "_Learnt", state: tuple[dict[str, np.ndarray], dict[str, Any]] | None) -> Model:
         options = self.options
         rows = StreamRows(self.source, learnt.recipe, learnt.factors, learnt.n, learnt.total, learnt.labels,
-                          learnt.sample, learnt.stride)  # fmt: skip
+                          learnt.mark, learnt.sample, learnt.stride)  # fmt: skip
         l2 = 1.0 / rows.total_weight if options.l2 is None else float(options.l2)
         method, reason = learnt.method or choose(options, rows)
         plan = stages(options, method, rows.n, rows.p, learnt.stride)
@@ -211,9 +218,11 @@ class Exact:
         try:
             with engine.running():
                 solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # in the first pass over all rows: the sample's optimum is what there is
             self._keep(engine, learnt)
-            raise
+            if learnt.begun is None or not learnt.begun.rows:
+                raise
+            solution = _of_the_sample(learnt.begun)
         except RunError as error:
             raise RunError(f"{error} (streamed rows of {self.stream.name})") from None
         self._keep(engine, learnt, done=not self.interrupted())
@@ -271,6 +280,7 @@ class _Learnt:
     stride: int
     sample: MemoryRows | None
     skipped: list[Any]
+    mark: int
     begun: Begun | None = None
     passes: float = 1.0
     method: tuple[str, str] | None = None
@@ -290,7 +300,9 @@ class _Learnt:
             "factors": None if self.factors is None else list(self.factors),
             "stride": self.stride,
             "skipped": self.skipped,
+            "mark": self.mark,
             "expected": self.begun.warm.get("expected"),
+            "sampled": [self.begun.value, self.begun.rows],
             "passes": self.passes,
             "method": self.method,
             "history": self.history,
@@ -309,8 +321,19 @@ class _Learnt:
             stride=body["stride"],
             sample=None,
             skipped=body["skipped"],
-            begun=Begun(arrays["theta"], warm),
+            mark=body["mark"],
+            begun=Begun(arrays["theta"], warm, body["sampled"][0], body["sampled"][1]),
             passes=body["passes"],
             method=(body["method"][0], body["method"][1]),
             history=body["history"],
         )
+
+
+def _of_the_sample(begun: Begun) -> Solution:
+    """Where Ctrl-C came before all rows were seen at one point."""
+    value = np.array([begun.value])
+    reason = f"the run was interrupted: P is that of a sample of {begun.rows:,} rows, whose optimum this is about"
+    certificate = Certificate(None, None, None, reason, float("nan"))
+    sentence = f"Interrupted: the optimum of a sample of {begun.rows:,} rows was kept."
+    at = Evaluation(begun.theta, value, value)
+    return Solution(begun.theta, at, certificate, Outcome.INTERRUPTED, sentence, 0, None)

@@ -86,10 +86,15 @@ def make_ready(rows: MemoryRows, options: Options, observers: Sequence[Observer]
 
 @dataclass(frozen=True)
 class Begun:
-    """Where the samples have led: theta (d, 1), and what a Newton run on all rows takes over from them."""
+    """Where the samples have led: theta (d, 1), and what a Newton run on all rows takes over from them.
+
+    value, rows   P of the last sample there, and how many rows it has
+    """
 
     theta: np.ndarray
     warm: dict[str, Any]
+    value: float
+    rows: int
 
 
 def run_stages(
@@ -107,6 +112,7 @@ def run_stages(
     """The stages of a plan, one after another; `begun` stands for those on samples, of whose end `tell` hears."""
     theta = start(rows.p, options.intercept)
     warm: dict[str, Any] = {}
+    value, sampled = np.nan, 0
     if begun is not None:
         theta, warm, plan = begun.theta, begun.warm, plan[-1:]
     for stage in plan:
@@ -115,7 +121,7 @@ def run_stages(
         if part.total_weight <= 0.0:
             continue
         if last and begun is None and tell is not None:
-            tell(Begun(theta, warm))
+            tell(Begun(theta, warm, value, sampled))
         objective = Objective(
             part,
             kernel_for(rows, options.kernel),
@@ -140,7 +146,7 @@ def run_stages(
             if isinstance(rows, StreamRows):
                 raise KeyboardInterrupt
             return _at_all_rows(rows, solution, options, l2, engine)
-        theta = solution.theta
+        theta, value, sampled = solution.theta, float(solution.at.value[0]), part.n
         if not last and isinstance(stage.optimizer, Newton):
             # the gap that a sample's optimum has on all rows is about d/(2·rows of the sample)
             warm = {"metric": solution.state.metric, "expected": objective.d / (2.0 * part.n)}

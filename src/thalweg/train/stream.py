@@ -149,6 +149,8 @@ def fit_online(
         spent = found[1]["seconds"]
     trace = Trace()
     report = _Report(run, (trace, *observers), began - spent, epochs, stream.n)
+    if checkpoint is not None and checkpoint.began_anew:
+        report.note(f"{checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
     outcome = _learn(run, stream, epochs, checkpoint, report)
     notes = [] if checkpoint is None else list(dict.fromkeys(checkpoint.failures))
     report.end(outcome)

@@ -17,6 +17,7 @@ from thalweg.recipe.learn import Builder
 from thalweg.recipe.statistics import Level, LevelCounts, NumberStatistics
 from thalweg.recipe.text import WordCounts, text_column, tokens_of
 from thalweg.train.row_check import CheckedRows
+from thalweg.train.stream_rows import marked
 
 _MOST_LEVELS = 400_000  # in all columns together: some ten megabytes
 _SAMPLE_BYTES = 48 << 20
@@ -144,6 +145,7 @@ class StreamLearning:
         self.total = self.positive = 0.0
         self.smallest = np.inf  # positive weight
         self.offsets = False
+        self.mark = 0  # of the labels
         self._numbers = {name: _Number() for name in what.numbers}
         self._words = {name: _Words() for name in (*what.categories, *what.texts)}
         self.stride = 1
@@ -155,6 +157,7 @@ class StreamLearning:
         chunk, y = rows.chunk, rows.y
         s = np.ones(chunk.n) if rows.weight is None else rows.weight
         self._keep(rows, s)
+        self.mark = marked(y, self.mark)
         self.rows += chunk.n
         self.weighed += int((s > 0.0).sum())
         self.total += float(s.sum())
@@ -251,6 +254,7 @@ class StreamLearning:
             "positive": self.positive,
             "smallest": None if np.isinf(self.smallest) else self.smallest,
             "offsets": self.offsets,
+            "mark": self.mark,
             "stride": self.stride,
             "lost": {name: [found.lost, found.forgotten.tolist()] for name, found in self._words.items()},
             "counting": [number.counting for number in self._numbers.values()],
@@ -261,7 +265,7 @@ class StreamLearning:
         self.rows, self.weighed = body["rows"], body["weighed"]
         self.total, self.positive = body["total"], body["positive"]
         self.smallest = np.inf if body["smallest"] is None else body["smallest"]
-        self.offsets, self.stride = body["offsets"], body["stride"]
+        self.offsets, self.stride, self.mark = body["offsets"], body["stride"], body["mark"]
         for number, state, counting in zip(self._numbers.values(), arrays["numbers"], body["counting"], strict=True):
             number.state, number.counting = state.copy(), counting
         table, begin = _unpacked(arrays["words"]), 0

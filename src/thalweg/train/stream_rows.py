@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 
+from thalweg.errors import DataError
 from thalweg.readers.chunk import Position
 from thalweg.readers.stream import Stream
 from thalweg.recipe import Recipe
@@ -24,6 +26,7 @@ class StreamRows:
     recipe   raw columns -> matrix
     factors  (2,) what the classes' weights are multiplied by, or None
     n, total_weight, labels  counted in a pass before
+    mark     a checksum of the labels in their order, which every pass has to meet again
     sample   every `stride`-th row, in memory
     """
 
@@ -33,6 +36,7 @@ class StreamRows:
     n: int
     total_weight: float
     labels: Labels
+    mark: int
     sample: MemoryRows | None = None
     stride: int = 1
 
@@ -49,12 +53,18 @@ class StreamRows:
 
     def pieces(self, at: Position | None = None) -> Iterator[tuple[Position, float | None, list[Deferred]]]:
         """For each chunk where the next one begins, the share of the rows then read, and its blocks."""
-        size = rows_per_block(self.p)
+        size, mark = rows_per_block(self.p), 0
         for rows in self.source.rows(at):
+            mark = marked(rows.y, mark)
             count = max(1, -(-rows.chunk.n // size))
             cuts = [rows.chunk.n * i // count for i in range(count + 1)]
             parts = [self._deferred(rows, a, b) for a, b in pairwise(cuts)]
             yield rows.chunk.after, rows.chunk.share, parts
+        if at is None and mark != self.mark:
+            raise DataError(
+                "the rows were others in this pass than in the first one; a query has to give the same rows in the "
+                "same order every time: without random(), and with ORDER BY where the order is not the table's."
+            )
 
     def every(self, stride: int) -> MemoryRows:
         """Each `stride`-th row, a multiple of the sample's own stride."""
@@ -74,6 +84,11 @@ class StreamRows:
         if self.factors is None:
             return weight
         return (1.0 if weight is None else weight) * np.where(y == 1.0, self.factors[1], self.factors[0])
+
+
+def marked(y: np.ndarray, mark: int) -> int:
+    """A running checksum of labels (n,)."""
+    return crc32(y.astype(np.int8).tobytes(), mark)
 
 
 class Source(Protocol):
