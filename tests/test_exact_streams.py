@@ -422,3 +422,26 @@ def test_a_query_that_gives_other_rows_each_time_is_refused(folder: Path) -> Non
         thalweg.fit("SELECT * FROM rows", database="rows.duckdb", target="bought", stream=True),
         thalweg.fit("train.parquet", target="bought"),
     )
+
+
+def test_with_skip_the_two_labels_met_most_are_the_classes(folder: Path) -> None:
+    lines = Path("train.csv").read_text().splitlines()
+    lines[1] = lines[1].rsplit(",", 1)[0] + ",?!"
+    Path("odd.csv").write_text("\n".join(lines))
+    model = thalweg.fit("odd.csv", target="bought", stream=True, on_bad_row="skip")
+    assert model.classes == ("no", "yes") and model.rows == 2999
+
+
+@pytest.mark.parametrize("method", ["sgd", "auto"])
+def test_a_number_whose_square_overflows_is_a_bad_row(folder: Path, method: str) -> None:
+    lines = Path("train.csv").read_text().splitlines()
+    lines[2500] = "1e200" + lines[2500][lines[2500].index(",") :]
+    Path("huge.csv").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"huge.csv, line 2501: column 'age' holds 1e\+200, whose square overflows"):
+        thalweg.fit("huge.csv", target="bought", stream=True, method=method)
+
+
+def test_a_parquet_file_with_a_name_twice_is_refused(folder: Path) -> None:
+    parquet.write_table(pa.Table.from_arrays([pa.array([1, 2]), pa.array([0, 1])], ["y", "y"]), "twice.parquet")
+    with pytest.raises(DataError, match=r"twice.parquet: the column name 'y' stands twice"):
+        thalweg.fit("twice.parquet", target="y", stream=True)

@@ -16,6 +16,7 @@ from thalweg.output import reason, written_whole
 from thalweg.readers.chunk import Chunk
 from thalweg.readers.forms import not_as_learnt
 from thalweg.readers.open_stream import open_stream
+from thalweg.rows import rows_per_block
 
 
 def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -38,11 +39,14 @@ def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> 
     margins = recipe.margins_of(model.standardized_coef)
     with ahead(_chunks(stream.chunks(forms))) as chunks:
         for chunk in chunks:
-            z = margins(chunk) + model.standardized_intercept
-            if recipe.offset is not None:
-                z = z + _offsets(chunk, recipe.offset)
-            probability = probabilities(z)[:, 1]
-            yield model.labels(probability, threshold), probability
+            size = chunk.n if recipe.compressed else rows_per_block(recipe.p)  # dense rows may be far wider than read
+            for start in range(0, chunk.n, max(size, 1)):
+                part = chunk.part(start, min(start + size, chunk.n))
+                z = margins(part) + model.standardized_intercept
+                if recipe.offset is not None:
+                    z = z + _offsets(part, recipe.offset)
+                probability = probabilities(z)[:, 1]
+                yield model.labels(probability, threshold), probability
 
 
 def write_scores(scores: Iterator[tuple[np.ndarray, np.ndarray]], output: Path) -> int:

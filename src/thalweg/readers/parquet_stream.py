@@ -24,6 +24,7 @@ class ParquetStream(Stream):
         self.columns = {}
         for file in self._files:
             with _opened(file, ()) as parquet:
+                _refuse_twice(file.path, parquet.schema_arrow.names)
                 found = {field.name: kind_of_type(field.type) for field in parquet.schema_arrow}
                 self._rows.append(int(parquet.metadata.num_rows))
             self.columns = self.columns or found
@@ -52,6 +53,14 @@ class ParquetStream(Stream):
                         chunk = readable(batch, forms, self._missing, place, skip, self.complaint, seen)
                         yield replace(chunk, after=after, share=share)
                         read += batch.num_rows
+
+
+def _refuse_twice(path: Path, names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise DataError(f"{path}: the column name {name!r} stands twice (case does not count); rename one.")
+        seen.add(name.lower())
 
 
 class _Place:

@@ -130,6 +130,8 @@ class Exact:
                 arrays, body = learning.state()
                 self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
             if self.interrupted():
+                if self.checkpoint is not None:
+                    self._tell("note", f"{self.checkpoint.path}: the place is kept; --resume goes on from it")
                 raise KeyboardInterrupt
         if self.writer is not None and self.writer.failed:
             self.notes.append(self.writer.failed)

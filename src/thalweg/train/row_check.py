@@ -27,6 +27,9 @@ class Roles:
         return {self.target: "text", **dict.fromkeys(numbers, "number")}
 
 
+_LARGEST = 1e150
+
+
 @dataclass(frozen=True)
 class CheckedRows:
     """The rows of a chunk that are as they should be: y (n,) 0 or 1; weight and offset (n,) or None."""
@@ -52,8 +55,15 @@ class RowCheck:
         offset = self._role(chunk, self._roles.offset, "--offset", sentences)
         for name in self._numbers:
             values = chunk.numbers(name)
-            for row in np.flatnonzero(np.isinf(values)):
-                sentences.setdefault(int(row), infinite(name, values[row]))
+            if not np.nanmax(np.abs(values), initial=0.0) <= _LARGEST:
+                for row in np.flatnonzero(np.isinf(values)):
+                    sentences.setdefault(int(row), infinite(name, values[row]))
+                for row in np.flatnonzero(np.abs(values) > _LARGEST):
+                    sentences.setdefault(
+                        int(row),
+                        f"column {name!r} holds {values[row]:g}, whose square overflows; divide the column by a power "
+                        "of ten, or leave such rows out with --on-bad-row skip.",
+                    )
         if sentences:
             told = [f"{chunk.place(row)}: {sentences[row]}" for row in sorted(sentences)]
             if not self._skip:

@@ -50,6 +50,13 @@ def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[
         codes, dictionary = chunk.codes(target)
         met = np.unique(codes[codes < len(dictionary)])
         words |= {label_key(word): word for word in (dictionary[int(code)].as_py() for code in met)}
+        if len(words) > 2 and skip:  # the others are bad rows
+            often = np.argsort(-np.bincount(codes, minlength=len(dictionary) + 1)[:-1], kind="stable")
+            words = {}
+            for code in often:
+                if len(words) < 2:
+                    word = dictionary[int(code)].as_py()
+                    words[label_key(word)] = word
         if len(words) > 1:
             break
     return two_labels(list(words.values()), kind, target, stream.name, positive)
