@@ -263,7 +263,13 @@ def same_bits(one: thalweg.Model, other: thalweg.Model) -> bool:
     )
 
 
-@pytest.mark.parametrize("extra", [["--method", "lbfgs"], ["--l1", "1e-3", "--cache", "cache"]], ids=str)
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pytest.param(["--method", "lbfgs"], id="lbfgs", marks=pytest.mark.slow),
+        pytest.param(["--l1", "1e-3", "--cache", "cache"], id="l1 with a cache"),
+    ],
+)
 def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(folder: Path, extra: list[str]) -> None:
     arrow_csv.write_csv(table(12_000), "many.csv")
     fit = ["fit", "many.csv", "--target", "bought", "--stream", "--progress", "off", *extra]

@@ -706,7 +706,14 @@ def with_bad_rows(folder: Path, n: int) -> list[Path]:
     return as_files(frame, folder)
 
 
-@pytest.mark.parametrize("kind", range(3), ids=["csv", "csv.gz", "parquet"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(0, id="csv"),
+        pytest.param(1, id="csv.gz", marks=pytest.mark.slow),
+        pytest.param(2, id="parquet", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_bits(kind: int, tmp_path: Path) -> None:
     path = with_bad_rows(tmp_path, 2500)[kind]
     asked = [str(path), *OPTIONS, "--weights", "w", "--epochs", "2"]
@@ -730,7 +737,7 @@ def test_a_finished_run_that_is_resumed_is_finished(tmp_path: Path) -> None:
     assert learnt(path, **kept).rows == 1000
 
 
-@pytest.mark.parametrize("kind", [0, 2], ids=["csv", "parquet"])
+@pytest.mark.parametrize("kind", [pytest.param(0, id="csv"), pytest.param(2, id="parquet", marks=pytest.mark.slow)])
 def test_ctrl_c_keeps_the_model_and_the_place(kind: int, tmp_path: Path) -> None:
     path = with_bad_rows(tmp_path, 4000)[kind]
     asked = ["fit", str(path), *OPTIONS, "--weights", "w", "--checkpoint", "k", "--every", "0s", "--progress", "json"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from thalweg.model_file import load
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
-    from thalweg.train.online import Online
+    from thalweg.train.partial_fit import Online
     from thalweg.train.path import fit_path
 
 _HOME = {
@@ -39,7 +39,7 @@ _HOME = {
     "LogisticRegression": "thalweg.estimator",
     "Model": "thalweg.model",
     "ModelFileError": "thalweg.errors",
-    "Online": "thalweg.train.online",
+    "Online": "thalweg.train.partial_fit",
     "OutputError": "thalweg.errors",
     "Outcome": "thalweg.stopping",
     "RunError": "thalweg.errors",

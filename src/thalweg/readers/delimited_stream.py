@@ -264,10 +264,15 @@ class _Records:
 
     def _line(self, record: int) -> int:
         """The line a record begins on."""
-        gaps = b"\n\n" in self.data or b"\n\r\n" in self.data or self.data.startswith((b"\n", b"\r\n"))
-        if b'"' not in self.data and not gaps:
+        if self._plain:
             return self.line + record
         return self._lines[min(record, len(self._lines) - 1)]
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether every line is a record."""
+        gaps = b"\n\n" in self.data or b"\n\r\n" in self.data or self.data.startswith((b"\n", b"\r\n"))
+        return b'"' not in self.data and not gaps
 
     @cached_property
     def _lines(self) -> list[int]:

@@ -1,8 +1,7 @@
 """Online learning: one pass of adaptive SGD over rows that come in pieces, each predicted before it is learnt from."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,11 @@ import numpy as np
 from thalweg.certificate import Certificate
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
-from thalweg.readers import DEFAULT_MISSING
 from thalweg.readers.chunk import Position
-from thalweg.readers.forms import kind_of_type, readable
-from thalweg.readers.frames import frame_batch
 from thalweg.readers.stream import Columns
 from thalweg.recipe import MatrixColumns, NumberColumn, Recipe, Target, TextOptions
 from thalweg.recipe.hashing import HashedColumns, Hashing
 from thalweg.recipe.roles import chosen
-from thalweg.recipe.target import label_key, two_labels
 from thalweg.recipe.text import how_to_read
 from thalweg.stopping import Outcome
 from thalweg.train.class_weights import class_factors
@@ -275,124 +270,3 @@ def layout_of(
     tokens, ngrams = how_to_read([one for name in text.columns for one in texts(name)], text)
     hashing = Hashing(options.bits, numbers, words, text.columns, options.cross, tokens, ngrams, text.weights)
     return Layout(hashing, {name: kinds[name] for name in numbers}, target, weights, offset)
-
-
-class Online:
-    """A logistic regression that learns from rows as they come, a table at a time.
-
-        learner = thalweg.Online(target="click", bits=22)
-        for frame in frames:
-            learner.partial_fit(frame, classes=(0, 1))
-        learner.progressive["log_loss"]; learner.model().save("clicks.thalweg")
-
-    target      the column to learn; for arrays (X, y) none
-    bits, cross, rate, l1, l2, intercept, class_weight, on_bad_row
-                as `OnlineOptions` says
-    weights, offset, only, drop, categorical, text, tokens, ngrams, text_weights, missing
-                columns and their roles, as for `thalweg.fit`
-    positive    the label that is 1
-
-    Columns and kinds are those of the first rows. Raises UsageError for options that contradict each other.
-    """
-
-    def __init__(
-        self,
-        target: str | None = None,
-        *,
-        bits: int = 22,
-        cross: Sequence[tuple[str, str]] = (),
-        rate: float | None = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        intercept: bool = True,
-        class_weight: Any = None,
-        on_bad_row: str = "stop",
-        weights: str | None = None,
-        offset: str | None = None,
-        only: Sequence[str] = (),
-        drop: Sequence[str] = (),
-        categorical: Sequence[str] = (),
-        text: Sequence[str] = (),
-        tokens: str = "auto",
-        ngrams: int | None = None,
-        text_weights: str = "tfidf",
-        positive: Any = None,
-        missing: Sequence[str] = DEFAULT_MISSING,
-    ) -> None:
-        self._options = OnlineOptions(
-            bits, tuple((a, b) for a, b in cross), rate, l1, l2, intercept, class_weight, on_bad_row
-        )
-        self._target = str(target) if isinstance(target, int) else target  # frames may have numbers for names
-        self._positive, self._missing = positive, tuple(missing)
-        self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),
-                       "categorical": tuple(categorical),
-                       "text": TextOptions(tuple(text), tokens, ngrams, text_weights)}  # fmt: skip
-        self._run: OnlineRun | None = None
-        self._seconds = 0.0
-
-    def partial_fit(self, rows: Any, classes: tuple[Any, Any] | None = None) -> "Online":
-        """Predict some rows, then learn from them.
-
-        rows     a pandas or polars frame, an Arrow table or batch, or arrays (X, y)
-        classes  both labels (in any order); needed only where the first rows have but one of them
-
-        Raises DataError for rows that cannot be used; what was learnt before stays.
-        """
-        began = time.perf_counter()
-        batch, target = frame_batch(rows, self._target)
-        run = self._run or self._begin(batch, target, classes, isinstance(rows, tuple))
-        if classes is not None and {*map(label_key, classes)} != {*map(label_key, run.classes)}:
-            raise UsageError(f"classes is {classes!r}, but the first rows had {run.classes!r}.")
-        for name in run.forms:
-            if name not in batch.schema.names:
-                raise DataError(f"data frame: there is no column {name!r}, which the first rows had.")
-        before = run.preparation.moments.state
-        try:
-            chunk = readable(batch, run.forms, self._missing, _row_of_frame, self._options.on_bad_row == "skip")
-            run.learn(run.preparation.rows(chunk))
-        except BaseException:
-            run.preparation.moments.state = before
-            raise
-        self._run = run
-        self._seconds += time.perf_counter() - began
-        return self
-
-    def _begin(self, batch: Any, target: str, classes: tuple[Any, Any] | None, arrays: bool) -> OnlineRun:
-        source = Columns("data frame", {field.name: kind_of_type(field.type) for field in batch.schema})
-        layout = layout_of(source, target, self._options, lambda name: batch.column(name).to_pylist(), **self._roles)
-        layout = replace(layout, arrays=arrays)
-        kind = source.columns[target]
-        if classes is not None:
-            if len(classes) != 2:
-                raise UsageError(f"classes is {classes!r}, but must be the two labels.")
-            labels = two_labels([str(label) for label in classes], kind, target, source.name, self._positive)
-        else:
-            chunk = readable(batch, {target: "text"}, self._missing, _row_of_frame, False)
-            codes, dictionary = chunk.codes(target)
-            met = {dictionary[int(code)].as_py() for code in np.unique(codes[codes < len(dictionary)])}
-            if len(met) == 1:
-                raise DataError(
-                    f"the first rows have one label only, {next(iter(met))!r}; say which there will be: classes=(0, 1)."
-                )
-            labels = two_labels(sorted(met), kind, target, source.name, self._positive)
-        return OnlineRun(layout, labels, self._options)
-
-    @property
-    def progressive(self) -> dict[str, Any]:
-        """How well rows were predicted before they were learnt from: rows, log_loss, auc, baseline, skipped."""
-        return OnlineRun.quality(self._need())
-
-    def model(self) -> Model:
-        """The model so far; learning may go on."""
-        options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
-        told = {**options, "cross": [list(pair) for pair in self._options.cross]}
-        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=told)
-
-    def _need(self) -> OnlineRun:
-        if self._run is None:
-            raise UsageError("nothing has been learnt yet: call partial_fit with some rows first.")
-        return self._run
-
-
-def _row_of_frame(row: int) -> str:
-    return f"data frame, row {row + 1}"
