@@ -74,10 +74,12 @@ class Database:
             if isinstance(error, self._interrupted):
                 raise KeyboardInterrupt from None
             raise DataError(f"{self.name}: {first_sentence(error)}") from None
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:  # an Arrow reader has these for what DuckDB complains of
             if "interrupt" in str(error).lower():
                 raise KeyboardInterrupt from None
-            raise
+            if isinstance(error, RuntimeError):
+                raise
+            raise DataError(f"{self.name}: {first_sentence(error)}") from None
 
 
 def query_elsewhere(sql: str, database: str | Path | None, connection: Any) -> Any:
