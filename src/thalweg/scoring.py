@@ -10,6 +10,7 @@ from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 
 from thalweg.engines.ahead import ahead
+from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import DataError, OutputError
 from thalweg.model import Model, probabilities
 from thalweg.output import reason, written_whole
@@ -37,7 +38,7 @@ def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> 
     if not forms:  # an intercept alone: any column tells how many rows there are
         forms = {next(iter(stream.columns)): "text"}
     margins = recipe.margins_of(model.standardized_coef)
-    with ahead(_chunks(stream.chunks(forms))) as chunks:
+    with one_blas_thread(), ahead(_chunks(stream.chunks(forms))) as chunks:
         for chunk in chunks:
             size = chunk.n if recipe.compressed else rows_per_block(recipe.p)  # dense rows may be far wider than read
             for start in range(0, chunk.n, max(size, 1)):

@@ -8,6 +8,7 @@ from typing import Any
 
 from thalweg.checkpoint import Checkpoint, seconds_of
 from thalweg.engines.ahead import ahead
+from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import UsageError
 from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
@@ -55,9 +56,10 @@ def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: S
         columns = listing(stream.columns)
         raise UsageError(f"--target is missing: which column of {stream.name} is to be learnt? {columns}")
     kept = Checkpoints(given, stream)
-    if online:
-        return fit_online(stream, given, source, kept, observers)
-    return fit_exact(stream, given, source, kept, observers)
+    with one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
+        if online:
+            return fit_online(stream, given, source, kept, observers)
+        return fit_exact(stream, given, source, kept, observers)
 
 
 def _refuse_idle(given: Mapping[str, Any], online: bool) -> None:
