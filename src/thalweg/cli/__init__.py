@@ -1,6 +1,5 @@
 """The command line, `thalweg COMMAND`. Only click is imported before a command runs."""
 
-import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -39,13 +38,14 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits with 0 done, 1 a problem in the data or the run, 2 wrong usage, 130 after Ctrl-C."""
+    from thalweg.cli import footprint
+
+    footprint.reduce()
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command line, its complaint written to stderr as one sentence."""
-    # Arrow's own allocator keeps tens of megabytes that a stream has no use for
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         from thalweg.errors import ThalwegError
 

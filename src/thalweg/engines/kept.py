@@ -22,8 +22,8 @@ class Kept:
 
     log      the sums of the passes done, in order; a run that goes on is given those of the run before
     partial  the place reached in the pass in hand, and the sums up to it
-    tell     called after each block with its share of the pass, if known, between two blocks' sums; what it raises ends
-             the pass, with `partial` as it is then
+    tell     called after each block with its share of the pass, if known, between two blocks' sums, and before each
+             pass over rows in memory; what it raises ends the pass, with `partial` as it is then
     """
 
     def __init__(self, threads: Threads, tell: Callable[[float | None], None]) -> None:
@@ -37,6 +37,7 @@ class Kept:
 
     def fold(self, rows: Rows, task: Task) -> Sums:
         if not getattr(rows, "streamed", False):
+            self.tell(None)
             return self.threads.fold(rows, task)
         self._next += 1
         if self._next <= len(self.log):
@@ -62,8 +63,8 @@ class Kept:
             self.tell(share)
 
         total = self.threads.fold_on(blocks(), task, None if begin is None else deepcopy(begin), keeper)
+        self.partial = None  # first, so that the pass is never both in the log and in hand
         self.log.append(deepcopy(total))
-        self.partial = None
         return total
 
     def state(self) -> tuple[dict[str, np.ndarray], Place | None]:

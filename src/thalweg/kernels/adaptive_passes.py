@@ -141,17 +141,18 @@ def settle(weights: np.ndarray, touched: np.ndarray, rate: float, l1: float, l2:
 
 @_compiled
 def register(slots: np.ndarray, marks: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """Which of the words, at these slots and with these marks (never 0), are the first or the second of their slot.
+    """Which of the words, at these slots and with these marks, are the first or second of their slot, and not known.
 
-    owners (P, 2) uint32 remembers the marks of two words each; later ones share the slot unnamed.
+    owners (P, 2) uint16 remembers the marks of two words each; later ones share the slot unnamed. The lowest bit of a
+    mark is set, and is cleared in owners where the word was forgotten: it is new again when it comes back.
     """
-    new = np.zeros(len(slots), np.bool_)
+    new, known = np.zeros(len(slots), np.bool_), np.uint16(1)
     for i in range(len(slots)):
         j = slots[i]
         if owners[j, 0] == marks[i] or owners[j, 1] == marks[i]:
             continue
         for place in range(2):
-            if owners[j, place] == 0:
+            if owners[j, place] == 0 or owners[j, place] | known == marks[i]:
                 owners[j, place] = marks[i]
                 new[i] = True
                 break

@@ -1,7 +1,7 @@
 """A run of rows of a stream, as Arrow arrays of two forms: numbers, and words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,13 +27,16 @@ class Chunk:
     after: Position
     bad: tuple[str, ...] = ()
     share: float | None = None
+    _numbers: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def numbers(self, name: str) -> np.ndarray:
-        """(n,) the numbers of a column, NaN where there is a hole."""
-        array = self.columns[name]
-        if array.null_count:
-            array = array.fill_null(float("nan"))
-        return np.asarray(array.to_numpy(zero_copy_only=False))
+        """(n,) the numbers of a column, NaN where there is a hole; made once."""
+        if name not in self._numbers:
+            array = self.columns[name]
+            if array.null_count:
+                array = array.fill_null(float("nan"))
+            self._numbers[name] = np.asarray(array.to_numpy(zero_copy_only=False))
+        return self._numbers[name]
 
     def codes(self, name: str) -> tuple[np.ndarray, Any]:
         """(n,) places in the dictionary, its length where there is a hole; and the dictionary, an array of words."""

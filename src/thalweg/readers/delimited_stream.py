@@ -7,7 +7,7 @@ of them cuts the rest of the file as a run that never stopped.
 import csv
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +53,7 @@ class DelimitedStream(Stream):
             )
         self.columns = self._kinds([first, self._files[-1]] if len(files) > 1 else [first])
 
-    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Iterator[Chunk]:
+    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"file": 0, "offset": -1, "line": 0}
         total, read, some = sum(file.size for file in self._files), 0, False
         for f, file in enumerate(self._files):

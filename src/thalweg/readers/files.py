@@ -25,7 +25,7 @@ _ENDINGS = {
     ".svm": "libsvm",
     ".svmlight": "libsvm",
 }
-_WHOLE = 64 << 20  # files up to here are hashed whole; larger ones by size, first and last MiB
+_WHOLE = 64 << 20  # files up to here are hashed whole
 _LIBSVM_LINE = re.compile(rb"^\s*[+-]?[0-9.eE+-]+(\s+qid:\d+)?(\s+\d+:\S+)*\s*(#.*)?$")
 _LIBSVM_ENTRY = re.compile(rb"\s\d+:\S")
 _FOREIGN = {
@@ -145,8 +145,9 @@ def _in_words(path: Path) -> Iterator[None]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a file with its size; of its first and last MiB for files over 64 MiB."""
-    size = path.stat().st_size
+    """SHA-256 of a file with its size; for files over 64 MiB of the first and last MiB, and when it was written."""
+    found = path.stat()
+    size = found.st_size
     digest = hashlib.sha256()
     with path.open("rb") as file:
         if size <= _WHOLE:
@@ -155,4 +156,4 @@ def fingerprint(path: Path) -> str:
         digest.update(file.read(1 << 20))
         file.seek(-(1 << 20), 2)
         digest.update(file.read())
-    return f"sha256-of-ends:{digest.hexdigest()}:{size}"
+    return f"sha256-of-ends:{digest.hexdigest()}:{size}:{found.st_mtime_ns}"

@@ -112,6 +112,8 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
     else:
         words = array.dictionary.cast(pyarrow.string())
     trimmed = compute.utf8_trim(words, " ")
+    if trimmed.equals(words):
+        trimmed = words  # one copy is enough
     hole = compute.is_in(trimmed, value_set=pyarrow.array(missing, pyarrow.string()))
     indices = array.indices.cast(pyarrow.int32())
     if compute.any(hole).as_py():

@@ -79,7 +79,9 @@ def _of_query(sql: str, file: Path, missing: tuple[str, ...]) -> Stream:
     if not sql.strip():
         raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
     name = f"query {sql!r}" if len(sql) < 60 else "query"
-    mark = hashlib.sha256(f"{sql}:{fingerprint(file)}".encode()).hexdigest()
+    log = file.with_name(f"{file.name}.wal")  # what was written to the database and is not in its file yet
+    marks = [fingerprint(path) for path in (file, log) if path.exists()]
+    mark = hashlib.sha256(f"{sql}:{marks}".encode()).hexdigest()
     return QueryStream(Database(name, file), sql.strip().rstrip(";"), file, name, f"query:{mark}", missing)
 
 

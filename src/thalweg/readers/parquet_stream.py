@@ -1,6 +1,6 @@
 """Parquet files, one or a folder of them, in batches: what is read at a time is small whatever their row groups are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from thalweg.readers.chunk import Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
-ROWS = 1 << 14
+ROWS = 1 << 13
 _BUFFER = 1 << 18
 
 
@@ -33,7 +33,7 @@ class ParquetStream(Stream):
         if not self.n:
             raise DataError(f"{name}: there are no rows, only {len(self.columns)} column names.")
 
-    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Iterator[Chunk]:
+    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"file": 0, "group": 0, "batch": 0, "read": 0}
         read, names = begin["read"], list(forms)
         seen: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 """What DuckDB reads for us in batches: JSON lines, and queries on a database file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ class QueryStream(Stream):
         database.run("SET threads = 1")
         self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
 
-    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Iterator[Chunk]:
+    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
         read = 0
         # names in quotes: a column may be called anything

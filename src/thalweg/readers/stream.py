@@ -1,7 +1,7 @@
 """What every stream is: named columns, read in chunks, in order, as often as asked and from anywhere on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Stream(Columns, ABC):
     complaint: Complaint | None = None
 
     @abstractmethod
-    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Iterator[Chunk]:
+    def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         """The rows from a position on, or all; `forms` says of each column wanted "number", "date" or "text".
 
         Raises DataError, with file, row, column and value, for what cannot be read; with `skip` a row that cannot is

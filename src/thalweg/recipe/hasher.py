@@ -26,17 +26,19 @@ class Words:
 
     source  its place among `Hashing.sources`
     slots   (m,) their columns in the matrix
-    marks   (m,) uint32, which tell words of one slot apart; never 0
+    marks   (m,) uint16, which tell words of one slot apart; the last two bits are set
     named   places (k,) -> k words
+    dictionary  that they are the words of, with a hole's or without; the same object in chunks that share it
     """
 
     source: int
     slots: np.ndarray
     marks: np.ndarray
     named: Any = field(repr=False)
+    dictionary: Any = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Known:
     """A dictionary of a category, and after its words that of a hole: hashes, columns and marks (words + 1,)."""
 
@@ -128,9 +130,14 @@ class Hasher:
             known = column.known
             passes().place_words(column.codes, known.slots, start, at, indices)
             met = len(known.slots) - 1 + column.has_hole
-            words.append(Words(source, known.slots[:met], known.marks[:met], known.named))
+            words.append(Words(source, known.slots[:met], known.marks[:met], known.named, known))
             at += 1
-        standard = {name: _filled((values - mean[i]) / scale[i]) for i, (name, values) in enumerate(numbers.items())}
+        crossed = {name for pair in spec.crosses for name in pair}
+        standard = {
+            name: _filled((values - mean[i]) / scale[i])
+            for i, (name, values) in enumerate(numbers.items())
+            if name in crossed
+        }
         for source, pair in enumerate(spec.crosses, len(spec.categories) + len(spec.texts)):
             hashes, factors, named = _crossed(pair, coded, standard, n)
             slots = self._slots(hashes)
@@ -228,8 +235,8 @@ def _hashed(words: Any, seed: np.uint64) -> np.ndarray:
 
 
 def _marks(hashes: np.ndarray) -> np.ndarray:
-    """The half of a hash that is not its slot."""
-    return np.maximum((hashes >> np.uint64(32)).astype(np.uint32), np.uint32(1))
+    """The half of a hash that is not its slot; the last two bits are 1: they say that there is a word, and known."""
+    return (hashes >> np.uint64(48)).astype(np.uint16) | np.uint16(3)
 
 
 @cache

@@ -63,19 +63,7 @@ def learn(
             builder.number(described[name])
         else:
             builder.category(counted[name], table.columns[name] == "boolean")
-    if not builder.columns:
-        builder.notes.append("No column is left to learn from: the model is its intercept alone.")
-    return Recipe(
-        columns=tuple(builder.columns),
-        mean=np.array(builder.mean),
-        scale=np.array(builder.scale),
-        target=labels,
-        weights=weights,
-        offset=offset,
-        standardized=standardize,
-        notes=tuple(builder.notes),
-        missing=tuple(missing),
-    )
+    return builder.recipe(labels, weights, offset, tuple(missing))
 
 
 _CONDITION = "training AND weight > 0"
@@ -204,11 +192,35 @@ class Builder:
         column = CategoryColumn(found.name, boolean, tuple(names), reference, tuple(shares[name] for name in names))
         self._add(column, [(shares[name], shares[name] * (1.0 - shares[name])) for name in names])
 
-    def text(self, column: TextColumn) -> None:
-        """Words are not standardised: their weights are of one scale already, and a rare word is not to be blown up."""
+    def text(self, column: TextColumn, lost: int = 0, at_most: int = 0) -> None:
+        """Words are not standardised: their weights are of one scale already, and a rare word is not to be blown up.
+
+        lost  how many words were forgotten while they were counted, as they stood in so few rows
+        """
+        if lost:
+            self.notes.append(
+                f"{column.name!r} has more different words than there is memory for: {lost:,}, in no more than "
+                f"{at_most:,} rows each when they were counted, were forgotten and may be missing among those learnt."
+            )
         self.columns.append(column)
         self.mean += [0.0] * column.width
         self.scale += [1.0] * column.width
+
+    def recipe(self, target: Target, weights: str | None, offset: str | None, missing: tuple[str, ...]) -> Recipe:
+        """What was gathered."""
+        if not self.columns:
+            self.notes.append("No column is left to learn from: the model is its intercept alone.")
+        return Recipe(
+            columns=tuple(self.columns),
+            mean=np.array(self.mean),
+            scale=np.array(self.scale),
+            target=target,
+            weights=weights,
+            offset=offset,
+            standardized=self.standardize,
+            notes=tuple(self.notes),
+            missing=missing,
+        )
 
     def _add(self, column: Column, moments: list[tuple[float, float]]) -> None:
         """The column with its means and scales; without an intercept nothing is centred, or one would slip in."""

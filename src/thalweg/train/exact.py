@@ -6,7 +6,7 @@ and certificate from the same read. It is the same P as in memory, so it ends at
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from thalweg.model import Model
 from thalweg.objective import Evaluation
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
-from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.chunk import Chunk
 from thalweg.readers.stream import Stream
 from thalweg.recipe import Recipe
 from thalweg.recipe.roles import chosen
@@ -39,9 +39,8 @@ from thalweg.train.data import Source as Asked
 from thalweg.train.options import Options
 from thalweg.train.plan import choose, kernel_for, stages
 from thalweg.train.request import Request, model_of
-from thalweg.train.row_cache import NAME as CACHE
-from thalweg.train.row_cache import CachedRows, CacheWriter
-from thalweg.train.row_check import CheckedRows, Roles, RowCheck
+from thalweg.train.row_cache import CachingRows
+from thalweg.train.row_check import Roles, RowCheck
 from thalweg.train.run import Begun, Run, run_stages
 from thalweg.train.stream_learning import StreamLearning, ToLearn
 from thalweg.train.stream_rows import Source, StreamRows, StreamSource
@@ -66,7 +65,6 @@ class Exact:
         self.stream, self.options, self.asked, self.observers = stream, options, asked, observers
         self.missing = (asked.reading or {}).get("missing") or DEFAULT_MISSING
         self.checkpoint, self.began = checkpoint, time.perf_counter()
-        self.notes: list[str] = []
         self.interrupted: Callable[[], bool] = lambda: False
         self.trace, self.skipped = Trace(), Skipped()
         assert asked.target is not None
@@ -80,10 +78,10 @@ class Exact:
         forms = {**self.what.forms, **roles.forms}
         check = RowCheck(roles, tuple(self.what.numbers), skip)
         self.source: Source = StreamSource(stream, forms, check, skip)
-        self.writer: CacheWriter | None = None
         if cache is not None:
-            self._open_cache(cache, {"input": stream.fingerprint, "columns": forms, "missing": list(self.missing),
-                                     "labels": [str(one) for one in self.classes], "on-bad-row": skip})  # fmt: skip
+            identity = {"input": stream.fingerprint, "columns": forms, "missing": list(self.missing),
+                        "labels": [str(one) for one in self.classes], "on-bad-row": skip}  # fmt: skip
+            self.source = CachingRows(self.source, cache, identity, lambda sentence: self._tell("note", sentence))
 
     def model(self) -> Model:
         """Run it all. Raises KeyboardInterrupt where Ctrl-C came before there was a point on all rows."""
@@ -105,13 +103,6 @@ class Exact:
         texts = [text for name in asked.text.columns for text in first_texts(stream, name, skip)]
         return ToLearn(numbers, words, asked.text.columns, asked.text, *how_to_read(texts, asked.text))
 
-    def _open_cache(self, folder: Path, identity: Mapping[str, Any]) -> None:
-        if (folder / CACHE).exists():
-            self.source = CachedRows(folder / CACHE, identity)
-            self._tell("note", f"reading the rows from {folder / CACHE}")
-        else:
-            self.writer = CacheWriter(folder, identity)
-
     # the first pass
 
     def _learnt(self, state: tuple[dict[str, np.ndarray], dict[str, Any]] | None) -> "_Learnt":
@@ -122,7 +113,7 @@ class Exact:
             learning.restore(*state)
             at = state[1]["after"]
             self.skipped.restore(state[1]["skipped"])
-        for rows in self._first_pass(at):
+        for rows in self.source.rows(at):
             learning.update(rows)
             self.skipped.add(rows.chunk.bad)
             self._tell("rows", "reading", rows=learning.rows, share=rows.chunk.share)
@@ -133,25 +124,7 @@ class Exact:
                 if self.checkpoint is not None:
                     self._tell("note", f"{self.checkpoint.path}: the place is kept; --resume goes on from it")
                 raise KeyboardInterrupt
-        if self.writer is not None and self.writer.failed:
-            self.notes.append(self.writer.failed)
-            self._tell("note", self.writer.failed)
         return self._concluded(learning)
-
-    def _first_pass(self, at: Position | None) -> Iterator[CheckedRows]:
-        """The rows from a position on; all of them are cached on the way, if they are to be."""
-        if self.writer is None or at is not None:
-            yield from self.source.rows(at)
-            return
-        told = False
-        for rows in self.writer.beside(self.source.rows()):
-            if self.writer.stated and not told:
-                told = True
-                self._tell("note", f"{self.writer.path}: a cache of about {self.writer.stated / 1e6:,.0f} MB")
-            yield rows
-        if self.writer.done:
-            identity = self.writer.identity
-            self.source = CachedRows(self.writer.path, identity)
 
     def _concluded(self, learning: StreamLearning) -> "_Learnt":
         asked, options = self.asked, self.options
@@ -221,13 +194,13 @@ class Exact:
             with engine.running():
                 solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled)
         except KeyboardInterrupt:  # in the first pass over all rows: the sample's optimum is what there is
-            self._keep(engine, learnt)
             if learnt.begun is None or not learnt.begun.rows:
                 raise
             solution = _of_the_sample(learnt.begun)
         except RunError as error:
             raise RunError(f"{error} (streamed rows of {self.stream.name})") from None
-        self._keep(engine, learnt, done=not self.interrupted())
+        if solution.outcome is not Outcome.INTERRUPTED:
+            self._keep(engine, learnt, done=True)
         self.skipped.restore(learnt.skipped)
         recipe = replace(learnt.recipe, notes=(*learnt.recipe.notes, *self.skipped.notes(), *self._failures()))
         origin = {"source": self.stream.name, "fingerprint": self.stream.fingerprint}
@@ -239,8 +212,8 @@ class Exact:
         """Between two blocks of a pass."""
         if share is not None:
             self._tell("rows", clock.stage, rows=round(share * learnt.n), share=share)
-        if self.checkpoint is not None and self.checkpoint.due():
-            self._keep(engine, learnt)
+        if self.interrupted() or (self.checkpoint is not None and self.checkpoint.due()):
+            self._keep(engine, learnt)  # here, where the sums are whole: a second Ctrl-C may come while they are added
         if self.interrupted():
             raise KeyboardInterrupt
 
@@ -260,7 +233,8 @@ class Exact:
 
     def _failures(self) -> list[str]:
         failures = [] if self.checkpoint is None else self.checkpoint.failures
-        return list(dict.fromkeys((*self.notes, *failures)))
+        cached = [self.source.failed] if isinstance(self.source, CachingRows) and self.source.failed else []
+        return list(dict.fromkeys((*cached, *failures)))
 
     def _tell(self, kind: str, stage: str, **more: Any) -> None:
         for observer in self.observers:

@@ -98,15 +98,19 @@ class Learner:
         progress.loss += loss
 
     def rescale(self, new: Scaling) -> None:
-        """Move to other means and scales of the numbers: every prediction stays as it is."""
+        """Move to other means and scales of the numbers.
+
+        Predictions stay as they are where scales shrink. Where one grows, the weight of a standard deviation stays
+        instead, so that no margin grows with it (Ross, Mineiro and Langford, Normalized online learning, 2013).
+        """
         old = self.scaling
         if np.array_equal(old.mean, new.mean) and np.array_equal(old.scale, new.scale):
             return
         numbers = self.weights[: 2 * len(new.mean) : 2]
-        w = numbers[:, 0].astype(np.float64)
+        w = numbers[:, 0] * np.minimum(new.scale / old.scale, 1.0)
         if len(self.intercept):
-            self.intercept[0] += float((w / old.scale) @ (new.mean - old.mean))
-        numbers[:, 0] = w * (new.scale / old.scale)
+            self.intercept[0] += float((w / new.scale) @ (new.mean - old.mean))
+        numbers[:, 0] = w
         numbers[:, 1] = _START + (numbers[:, 1] - _START) * np.square(old.scale / new.scale)
         self.scaling = new
 

@@ -182,7 +182,7 @@ class OnlineRun:
             scales += [scaling.scale[i], 1.0][: 1 + int(holes[i])]
             weights += list(w[2 * i : 2 * i + 1 + int(holes[i])])
         mean, scale, coef = np.array(means), np.array(scales), np.array(weights)
-        slots = np.flatnonzero(learner.weights[hashing.offset :, 0]).astype(np.int32) + np.int32(hashing.offset)
+        slots = np.flatnonzero(learner.weights[hashing.offset :, 0] != 0.0).astype(np.int32) + np.int32(hashing.offset)
         hashed_weights = learner.settled(slots)
         slots, hashed_weights = slots[hashed_weights != 0.0], hashed_weights[hashed_weights != 0.0]
         if hashing.sources:

@@ -13,10 +13,14 @@ _MOST = 1 << 20  # words; with their names a few ten megabytes
 
 
 class Registry:
-    """Up to two words for each column; a third shares it unnamed."""
+    """Up to two words for each column; a third shares it unnamed.
+
+    owners  (width, 2) the marks of those two, 0 where there is none; the lowest bit is set while the word is known
+    """
 
     def __init__(self, width: int) -> None:
-        self.owners = np.zeros((width, 2), dtype=np.uint32)
+        self.owners = np.zeros((width, 2), dtype=np.uint16)
+        self._met: dict[int, tuple[Any, int]] = {}  # the last dictionary of each source, and how much of it
         self._slots: list[np.ndarray] = []
         self._marks: list[np.ndarray] = []
         self._origins: list[np.ndarray] = []
@@ -26,6 +30,9 @@ class Registry:
     def meet(self, words: Sequence[Words], weights: np.ndarray) -> None:
         """Remember the new ones among the words; weights (width, 2) say which to keep when there are too many."""
         for found in words:
+            if found.dictionary is not None and self._met.get(found.source) == (found.dictionary, len(found.slots)):
+                continue
+            self._met[found.source] = (found.dictionary, len(found.slots))
             new = np.flatnonzero(passes().register(found.slots, found.marks, self.owners))
             if len(new):
                 self._slots.append(found.slots[new])
@@ -39,12 +46,12 @@ class Registry:
     @property
     def used(self) -> int:
         """Columns that any word was hashed to."""
-        return int(np.count_nonzero(self.owners.any(axis=1)))
+        return int(np.count_nonzero(self.owners[:, 0]))
 
     @property
     def shared(self) -> int:
         """Columns that more than one word was hashed to."""
-        return int(np.count_nonzero(self.owners.all(axis=1)))
+        return int(np.count_nonzero(self.owners[:, 1]))
 
     def all(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(m,) columns and sources of the words known, their letters in UTF-8 one after another, and their ends."""
@@ -56,7 +63,7 @@ class Registry:
     def state(self) -> dict[str, np.ndarray]:
         """All it takes to go on."""
         slots, origins, letters, ends = self.all()
-        marks = self._marks[0] if self._count else np.zeros(0, np.uint32)
+        marks = self._marks[0] if self._count else np.zeros(0, np.uint16)
         return {"owners": self.owners, "word_slots": slots, "word_origins": origins, "word_marks": marks,
                 "letters": letters, "ends": ends}  # fmt: skip
 
@@ -78,13 +85,14 @@ class Registry:
     def _forget(self, weights: np.ndarray) -> None:
         """Keep the half whose weights are the largest; the others are new again when they come back."""
         self._join()
+        self._met = {}
         slots, marks = self._slots[0], self._marks[0]
         strength = np.abs(weights[slots, 0])
         kept = np.sort(np.argsort(-strength, kind="stable")[: _MOST // 2])
         gone = np.setdiff1d(np.arange(len(slots)), kept)
         for place in (0, 1):
             mine = gone[self.owners[slots[gone], place] == marks[gone]]
-            self.owners[slots[mine], place] = 0
+            self.owners[slots[mine], place] &= np.uint16(0xFFFE)
         self._slots, self._marks = [slots[kept]], [marks[kept]]
         self._origins, self._names = [self._origins[0][kept]], [self._names[0].take(pyarrow.array(kept))]
         self._count = len(kept)

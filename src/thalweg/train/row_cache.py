@@ -1,18 +1,19 @@
 """A compact binary copy of a stream's checked rows, made while they are first read and memory-mapped from then on.
 
 The file is one block after another, each an Arrow stream of its own that is mapped alone, so that memory holds a few
-blocks however long the file; then a JSON footer that says what the copy is of and where its blocks are. Every column of
-a block has the smallest type that holds all of its values: nothing is rounded.
+blocks however long the file; then a JSON footer that says what the copy is of, where its blocks are, and their
+checksums. Every column of a block has the smallest type that holds all of its values: nothing is rounded.
 """
 
 import hashlib
 import json
 import mmap
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pyarrow
@@ -21,10 +22,12 @@ from pyarrow import compute
 from thalweg.errors import DataError, OutputError
 from thalweg.output import written_whole
 from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.stream import Watched
 from thalweg.train.row_check import CheckedRows
+from thalweg.train.stream_rows import Source
 
 NAME = "rows.cache"
-_MAGIC = b"thalweg1"
+_MAGIC = b"thalweg2"
 _WHOLE = ("int8", "int16", "int32")
 
 
@@ -34,6 +37,8 @@ class CachedRows:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self._path = path
         footer = _footer(path)
+        self._watched = Watched(path)
+        self._checked: set[int] = set()  # where blocks begin whose checksums were met
         for name in dict.fromkeys((*footer["identity"], *identity)):
             then, now = footer["identity"].get(name), json.loads(json.dumps(identity.get(name)))
             if then != now:
@@ -51,10 +56,18 @@ class CachedRows:
 
     def _block(self, block: Mapping[str, Any], share: float) -> CheckedRows:
         begin = block["begin"] // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        self._watched.check()
         try:
             with self._path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), block["end"] - begin, access=mmap.ACCESS_READ, offset=begin)
             buffer = pyarrow.py_buffer(mapped).slice(block["begin"] - begin)
+            if block["begin"] not in self._checked:
+                if crc32(buffer) != block["crc32"]:
+                    raise DataError(
+                        f"{self._path}: the content does not match its checksum: the cache was altered or damaged; "
+                        "remove it."
+                    )
+                self._checked.add(block["begin"])
             batch = pyarrow.ipc.open_stream(buffer).read_next_batch()
         except (OSError, ValueError, pyarrow.ArrowException) as error:
             raise DataError(f"{self._path}: the cache cannot be read ({error}); remove it.") from None
@@ -68,19 +81,30 @@ class CachedRows:
         )
 
 
-class CacheWriter:
-    """Writes a cache beside a pass; `failed` says why it gave up, and `done` whether the cache is there."""
+class CachingRows:
+    """Rows of another source, cached in the first pass that reads them all, and read from the cache from then on.
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+    tell    is told the cache's size before it is written, and why there is none where that fails
+    """
+
+    def __init__(self, source: Source, folder: Path, identity: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         self.path = folder / NAME
-        self.identity = identity
         self.failed = ""
-        self.done = False
-        self.stated = 0  # bytes expected
+        self._source, self._identity, self._tell = source, identity, tell
+        self._cached: CachedRows | None = None
+        if self.path.exists():
+            self._cached = CachedRows(self.path, identity)
+            tell(f"reading the rows from {self.path}")
 
-    def beside(self, rows: Iterator[CheckedRows]) -> Iterator[CheckedRows]:
+    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]:
+        """Block after block, from where a stream's position says."""
+        if self._cached is not None:
+            return self._cached.rows(at)
+        rows = self._source.rows(at)
+        return rows if at is not None or self.failed else self._beside(rows)
+
+    def _beside(self, source: Iterator[CheckedRows]) -> Iterator[CheckedRows]:
         """The rows as they come, each block written before it is handed on; the file is there once all have come."""
-        source = iter(rows)
         first = next(source, None)
         if first is None:
             return
@@ -95,38 +119,39 @@ class CacheWriter:
                 file.write(_MAGIC)
                 while left:
                     block = left[0]
-                    begin = file.tell()
-                    file.write(_packed(block))
-                    blocks.append({"begin": begin, "end": file.tell(), "after": block.chunk.after,
-                                   "bad": list(block.chunk.bad)})  # fmt: skip
+                    begin, content = file.tell(), _packed(block)
+                    file.write(content)
+                    blocks.append({"begin": begin, "end": file.tell(), "crc32": crc32(content),
+                                   "after": block.chunk.after, "bad": list(block.chunk.bad)})  # fmt: skip
                     handed += 1
                     left = []
                     yield block
                     left = [block for block in [next(source, None)] if block is not None]
-                body = json.dumps({"identity": dict(self.identity), "blocks": blocks}).encode()
+                body = json.dumps({"identity": dict(self._identity), "blocks": blocks}).encode()
                 file.write(body)
                 file.write(len(body).to_bytes(8, "little") + hashlib.sha256(body).digest() + _MAGIC)
-            self.done = True
+            self._cached = CachedRows(self.path, self._identity)
             return
         except OutputError as error:
             self.failed = f"{error} The run goes on without a cache."
         except OSError as error:
             self.failed = f"{self.path}: no cache ({error.strerror or error}). The run goes on without it."
+        self._tell(self.failed)
         yield from left
         yield from source
 
     def _check_space(self, first: CheckedRows) -> None:
         """Say how large the cache will be. Raises OutputError where the disk has no room for it."""
-        share = first.chunk.share
-        if not share:
-            return
-        self.stated = int(len(_packed(first)) / share)
         free = shutil.disk_usage(self.path.parent).free
-        if self.stated > free:
+        if not (share := first.chunk.share):
+            self._tell(f"{self.path}: a cache as large as the rows are, which nobody knows before they are read")
+            return
+        size = len(_packed(first)) / share
+        if size > free:
             raise OutputError(
-                f"{self.path}: the cache would take about {self.stated / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are "
-                "free."
+                f"{self.path}: the cache would take about {size / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are free."
             )
+        self._tell(f"{self.path}: a cache of about {size / 1e6:,.0f} MB")
 
 
 def _packed(rows: CheckedRows) -> bytes:

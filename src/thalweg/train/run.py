@@ -109,7 +109,11 @@ def run_stages(
     begun: Begun | None = None,
     tell: Callable[[Begun], None] | None = None,
 ) -> Solution:
-    """The stages of a plan, one after another; `begun` stands for those on samples, of whose end `tell` hears."""
+    """The stages of a plan, one after another; `begun` stands for those on samples.
+
+    `tell` hears where they led: at their end, or where they were interrupted. Streamed rows raise KeyboardInterrupt
+    where no pass over all of them has ended.
+    """
     theta = start(rows.p, options.intercept)
     warm: dict[str, Any] = {}
     value, sampled = np.nan, 0
@@ -136,6 +140,8 @@ def run_stages(
         try:
             solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
         except KeyboardInterrupt:  # in this stage's first pass: there is no point of its own yet
+            if not last and theta.any() and tell is not None:
+                tell(Begun(theta, {}, value, sampled))
             if not theta.any() or isinstance(rows, StreamRows):
                 raise
             return _at_all_rows(rows, solution, options, l2, engine)
@@ -143,6 +149,8 @@ def run_stages(
         if solution.outcome is Outcome.INTERRUPTED and not solution.theta.any():  # nothing worth keeping yet
             raise KeyboardInterrupt
         if solution.outcome is Outcome.INTERRUPTED and not last:
+            if tell is not None:
+                tell(Begun(solution.theta, {}, float(solution.at.value[0]), part.n))
             if isinstance(rows, StreamRows):
                 raise KeyboardInterrupt
             return _at_all_rows(rows, solution, options, l2, engine)

@@ -186,8 +186,9 @@ def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint |
     """Pass after pass, reading and hashing on one thread and learning on this one; True where Ctrl-C ended it."""
 
     def rows() -> Generator[OnlineRows]:
-        for chunk in stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip"):
-            yield run.preparation.rows(chunk)
+        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip")) as chunks:
+            for chunk in chunks:
+                yield run.preparation.rows(chunk)
 
     with gently() as interrupted:
         while True:

@@ -112,6 +112,7 @@ class _Words:
         self.sums = np.zeros((64, 3))
         self.forgotten = np.zeros(3)
         self.lost = 0  # how many words were forgotten
+        self.rarest = 0  # rows that the most frequent of them stood in
 
     def add(self, words: Sequence[str], sums: np.ndarray) -> None:
         """sums (m, 3) of these words."""
@@ -127,6 +128,7 @@ class _Words:
         gone = np.setdiff1d(np.arange(len(words)), kept)
         self.forgotten += self.sums[gone].sum(axis=0)
         self.lost += len(gone)
+        self.rarest = max(self.rarest, int(self.sums[gone, 0].max(initial=0.0)))
         self.places = {words[place]: i for i, place in enumerate(kept)}
         self.sums = np.concatenate([self.sums[kept], np.zeros((64, 3))])
 
@@ -208,22 +210,11 @@ class StreamLearning:
                 ordered = sorted(words.places)
                 sums = words.sums[[words.places[word] for word in ordered]] if ordered else np.zeros((0, 3))
                 found = WordCounts(ordered, sums[:, 0], sums[:, 1], self.total)
-                builder.text(text_column(name, found, self.what.tokens, self.what.ngrams, self.what.text, place))
+                column = text_column(name, found, self.what.tokens, self.what.ngrams, self.what.text, place)
+                builder.text(column, words.lost, words.rarest)
             else:
                 builder.category(self._words[name].levels(name), self.what.categories[name])
-        if not builder.columns:
-            builder.notes.append("No column is left to learn from: the model is its intercept alone.")
-        return Recipe(
-            columns=tuple(builder.columns),
-            mean=np.array(builder.mean),
-            scale=np.array(builder.scale),
-            target=Target(target, classes),
-            weights=weights,
-            offset=offset,
-            standardized=standardize,
-            notes=tuple(builder.notes),
-            missing=missing,
-        )
+        return builder.recipe(Target(target, classes), weights, offset, missing)
 
     def sample(self) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
         """The sampled rows: columns as a chunk has them, y, weights and offsets (m,)."""
@@ -256,7 +247,7 @@ class StreamLearning:
             "offsets": self.offsets,
             "mark": self.mark,
             "stride": self.stride,
-            "lost": {name: [found.lost, found.forgotten.tolist()] for name, found in self._words.items()},
+            "lost": {name: [found.lost, found.rarest, found.forgotten.tolist()] for name, found in self._words.items()},
             "counting": [number.counting for number in self._numbers.values()],
         }
 
@@ -274,7 +265,8 @@ class StreamLearning:
             end = begin + int((columns == i).sum())
             found.places = {word: place for place, word in enumerate(words[begin:end])}
             found.sums = np.concatenate([arrays["sums"][begin:end], np.zeros((64, 3))])
-            found.lost, found.forgotten = body["lost"][name][0], np.array(body["lost"][name][1])
+            found.lost, found.rarest, forgotten = body["lost"][name]
+            found.forgotten = np.array(forgotten)
             begin = end
         self._sample = _unpacked(arrays["sample"]).to_batches() if len(arrays["sample"]) else []
         self._bytes = sum(batch.nbytes for batch in self._sample)
