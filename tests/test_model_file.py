@@ -12,7 +12,7 @@ from safetensors.numpy import save as to_bytes
 from safetensors.numpy import save_file
 
 import thalweg
-from thalweg import model_file, output
+from thalweg import model_file, output, tensors
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def rewrite(path: Path, **changes: str) -> None:
     """Change metadata entries, with a checksum that fits."""
     content = path.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    tensors = from_bytes(content)
+    arrays = from_bytes(content)
     metadata = {**header["__metadata__"], **changes}
-    metadata["sha256"] = model_file._digest(int(metadata["schema"]), metadata["model"], tensors)
-    path.write_bytes(to_bytes(tensors, metadata=metadata))
+    metadata["sha256"] = tensors._digest(metadata["schema"], metadata["model"], arrays)
+    path.write_bytes(to_bytes(arrays, metadata=metadata))

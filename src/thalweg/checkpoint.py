@@ -1,8 +1,6 @@
 """Checkpoints: where a run stands, kept in one file that is whole at every moment, and told apart by what it is of."""
 
-import hashlib
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import CheckpointError, OutputError, UsageError
-from thalweg.output import written_whole
+from thalweg.tensors import Format
 
 SCHEMA = 1
 NAME = "run.checkpoint"
-_FORMAT = "thalweg checkpoint"
+_FORMAT = Format(
+    "thalweg checkpoint", SCHEMA, "body", "the checkpoint", "a checkpoint of thalweg", "go on from it", CheckpointError
+)
 
 
 @dataclass
@@ -61,7 +61,8 @@ class Checkpoint:
         if not self.path.exists():
             self.began_anew = self.resume
             return None
-        arrays, body = _read(self.path)
+        content, arrays = _FORMAT.read(self.path)
+        body = json.loads(content)
         if not self.resume:
             if body["done"]:
                 return None
@@ -79,20 +80,11 @@ class Checkpoint:
     def save(self, arrays: Mapping[str, np.ndarray], state: Mapping[str, Any], done: bool = False) -> None:
         """Replace the last one. Where that fails, as on a full disk, the last one stays and `failures` says why."""
         body = json.dumps({"identity": dict(self.identity), "state": dict(state), "done": done})
-        tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        digest = _digest(str(SCHEMA), body, tensors)
-        metadata = {"format": _FORMAT, "schema": str(SCHEMA), "body": body, "sha256": digest}
-        from safetensors import SafetensorError
-        from safetensors.numpy import save_file
-
         try:
-            with written_whole(self.path, "the checkpoint") as temporary:
-                try:
-                    save_file(tensors, temporary, metadata)
-                except SafetensorError as error:
-                    raise OutputError(f"{self.path}: the checkpoint could not be written: {error}.") from None
+            _FORMAT.write(self.path, body, arrays)
         except OutputError as error:
-            self.failures.append(f"{error} The last one is kept, and the run goes on.")
+            last = "The last one is kept, and" if self.path.exists() else "There is none yet;"
+            self.failures.append(f"{error} {last} the run goes on.")
         self._last = time.monotonic()
 
     def _refuse_another(self, found: Mapping[str, Any]) -> None:
@@ -109,42 +101,11 @@ def _is_ours(path: Path) -> bool:
     """Whether a half-written file was to be a checkpoint; an empty one says nothing and is in nobody's way."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    return not head or _FORMAT.encode() in head
+    return not head or _FORMAT.name.encode() in head
 
 
 def _shown(value: Any) -> str:
     return "not given" if value is None else repr(value)
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: the checkpoint cannot be read, or was cut short ({error}).") from None
-    schema = metadata.get("schema", "")
-    if metadata.get("format") != _FORMAT or not re.fullmatch("[0-9]{1,9}", schema):
-        raise CheckpointError(f"{path}: this is not a checkpoint of thalweg.")
-    if int(schema) > SCHEMA:
-        raise CheckpointError(
-            f"{path}: the checkpoint has schema {schema}, but this thalweg reads up to {SCHEMA}; "
-            "update thalweg to go on from it."
-        )
-    body = metadata.get("body", "")
-    if metadata.get("sha256") != _digest(schema, body, arrays):
-        raise CheckpointError(f"{path}: the content does not match its checksum: the file was altered or damaged.")
-    return arrays, json.loads(body)
-
-
-def _digest(schema: str, body: str, arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(f"{schema}:{body}".encode())
-    for name in sorted(arrays):
-        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    return digest.hexdigest()
 
 
 def seconds_of(text: str | float) -> float:

@@ -1,8 +1,6 @@
 """The model file `*.thalweg`: safetensors with JSON metadata. Loading reads numbers and text, and runs nothing."""
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +11,13 @@ import numpy as np
 from thalweg.certificate import Certificate
 from thalweg.errors import ModelFileError, OutputError
 from thalweg.model import Model
-from thalweg.output import write_whole
 from thalweg.recipe import Recipe, TextColumn
 from thalweg.recipe.hashing import HashedColumns
 from thalweg.stopping import Outcome
+from thalweg.tensors import Format
 
 SCHEMA = 1
-_FORMAT = "thalweg"
+_FORMAT = Format("thalweg", SCHEMA, "model", "the model", "a thalweg model", "read it", ModelFileError)
 _HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
 _HASHED = ("slots", "named", "origin", "letters", "ends")  # arrays of hashed columns
 _PLAIN: dict[str, Any] = {
@@ -45,17 +43,8 @@ def save(model: Model, path: str | Path) -> None:
     """
     if not np.isfinite(model.objective):
         raise OutputError(f"{path}: not written, since the run ended at no finite objective: {model.sentence}")
-    from safetensors import SafetensorError
-    from safetensors.numpy import save as to_bytes
-
-    tensors = _tensors(model)
     body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    metadata = {"format": _FORMAT, "schema": str(SCHEMA), "model": body, "sha256": _digest(SCHEMA, body, tensors)}
-    try:
-        content = to_bytes(tensors, metadata=metadata)
-    except SafetensorError as error:
-        raise OutputError(f"{path}: the model could not be written: {error}.") from None
-    write_whole(Path(path), content, "the model")
+    _FORMAT.write(Path(path), body, _tensors(model))
 
 
 def load(path: str | Path) -> Model:
@@ -64,18 +53,11 @@ def load(path: str | Path) -> Model:
     Raises ModelFileError where the file is missing, cut short, altered, not a model, or of a newer schema.
     """
     path = Path(path)
-    metadata, tensors = _read(path)
-    if metadata.get("format") != _FORMAT or not re.fullmatch("[0-9]{1,9}", metadata.get("schema", "")):
-        raise ModelFileError(f"{path}: this is a safetensors file, but not a thalweg model.")
-    schema = int(metadata["schema"])
-    if schema > SCHEMA:
-        raise ModelFileError(
-            f"{path}: the model has schema {metadata['schema']}, but this thalweg reads up to {SCHEMA}; "
-            "update thalweg to read it."
-        )
-    body = metadata.get("model", "")
-    if metadata.get("sha256") != _digest(schema, body, tensors):
-        raise ModelFileError(f"{path}: the content does not match its checksum: the file was altered or damaged.")
+    if path.is_dir():
+        raise ModelFileError(f"{path}: this is a folder, not a model file.")
+    if not path.exists():
+        raise ModelFileError(f"{path}: no such file; thalweg fit -o {path} makes one.")
+    body, tensors = _FORMAT.read(path)
     try:
         return _model(json.loads(body), tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -93,23 +75,7 @@ def is_model(path: Path) -> bool:
         except ValueError:
             return False
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    return isinstance(metadata, dict) and metadata.get("format") == _FORMAT
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    from safetensors import SafetensorError, safe_open
-
-    if path.is_dir():
-        raise ModelFileError(f"{path}: this is a folder, not a model file.")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise ModelFileError(f"{path}: no such file; thalweg fit -o {path} makes one.") from None
-    except OSError as error:
-        raise ModelFileError(f"{path}: the model could not be read: {error.strerror or error}.") from None
-    except SafetensorError as error:
-        raise ModelFileError(f"{path}: this is not a thalweg model, or the file was cut short ({error}).") from None
+    return isinstance(metadata, dict) and metadata.get("format") == _FORMAT.name
 
 
 def _tensors(model: Model) -> dict[str, np.ndarray]:
@@ -193,11 +159,3 @@ def _with_words(recipe: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) ->
             column = {**column, "words": words, "idf": tensors[f"idf.{i}"].tolist()}
         columns.append(column)
     return {**recipe, "columns": columns}
-
-
-def _digest(schema: int, body: str, tensors: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(f"{schema}:{body}".encode())
-    for name in sorted(tensors):
-        digest.update(f"{name}{tensors[name].dtype}{tensors[name].shape}".encode())
-        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
-    return digest.hexdigest()

@@ -72,7 +72,7 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
 
 def reason(error: BaseException) -> str:
     """What the system said, also where a library put its number into words of its own."""
-    number = re.search(r"\[errno (\d+)\]", str(error))
+    number = re.search(r"\b(?:errno|os error) (\d+)", str(error))
     return os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or str(error)
 
 

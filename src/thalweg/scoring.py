@@ -9,7 +9,7 @@ import pyarrow
 from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 
-from thalweg.engines.ahead import ahead
+from thalweg.ahead import ahead
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import DataError, OutputError
 from thalweg.model import Model, probabilities

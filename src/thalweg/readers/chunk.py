@@ -32,17 +32,14 @@ class Chunk:
     def numbers(self, name: str) -> np.ndarray:
         """(n,) the numbers of a column, NaN where there is a hole; made once."""
         if name not in self._numbers:
-            array = self.columns[name]
-            if array.null_count:
-                array = array.fill_null(float("nan"))
-            self._numbers[name] = np.asarray(array.to_numpy(zero_copy_only=False))
+            self._numbers[name] = _filled(self.columns[name], np.nan, np.float64)
         return self._numbers[name]
 
     def codes(self, name: str) -> tuple[np.ndarray, Any]:
         """(n,) places in the dictionary, its length where there is a hole; and the dictionary, an array of words."""
         array = self.columns[name]
-        holes = len(array.dictionary)
-        return array.indices.fill_null(holes).to_numpy(zero_copy_only=False), array.dictionary
+        words = array.dictionary
+        return _filled(array.indices, len(words), np.int32), words
 
     def part(self, start: int, stop: int) -> "Chunk":
         """Consecutive rows of it, sharing their memory."""
@@ -58,6 +55,19 @@ class Chunk:
         return replace(
             self, columns=columns, n=len(places), bad=(*self.bad, *bad), place=lambda row: place(int(places[row]))
         )
+
+
+def _filled(array: Any, hole: float, dtype: type) -> np.ndarray:
+    """(n,) an Arrow array's values, which are of that type, and `hole` where there is none.
+
+    From its buffers, since `fill_null` takes ten times as long to begin with, and a chunk has many columns.
+    """
+    valid, values = array.buffers()
+    found: np.ndarray = np.frombuffer(values, dtype)[array.offset : array.offset + len(array)]
+    if not array.null_count:
+        return found
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), count=array.offset + len(array), bitorder="little")
+    return np.where(bits[array.offset :].view(np.bool_), found, dtype(hole))
 
 
 def infinite(name: str, value: float) -> str:

@@ -8,7 +8,7 @@ import csv
 import io
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow
 from pyarrow import csv as arrow_csv
 
+from thalweg.ahead import in_order
 from thalweg.errors import DataError
 from thalweg.readers.chunk import Chunk, Position
 from thalweg.readers.delimited import Heading, heading, wrong_width
@@ -24,7 +25,7 @@ from thalweg.readers.files import is_packed, opened, pieces
 from thalweg.readers.forms import WORDS, Complaint, as_read, days, number, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
-_PIECE = 4 << 20
+_PIECE = 3 << 20
 _LONGEST = 64 << 20
 _UNKNOWN = 1 << 30  # records of a sample that fail are no matter
 
@@ -54,24 +55,32 @@ class DelimitedStream(Stream):
         self.columns = self._kinds([first, self._files[-1]] if len(files) > 1 else [first])
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
+        def parsed(piece: _Piece) -> Chunk:
+            chunk = piece.file.parse(piece.data, forms, self._missing, piece.line, skip, self.complaint, self.columns)
+            return replace(chunk, after=piece.after, share=piece.share)
+
+        some = False
+        for chunk in in_order(parsed, self._pieces(at)):
+            some |= chunk.n > 0 or len(chunk.bad) > 0
+            yield chunk
+        if at is None and not some:
+            raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
+
+    def _pieces(self, at: Position | None) -> Iterator["_Piece"]:
         begin = at or {"file": 0, "offset": -1, "line": 0}
-        total, read, some = sum(file.size for file in self._files), 0, False
+        total, read = sum(file.size for file in self._files), 0
         for f, file in enumerate(self._files):
             if f < begin["file"]:
                 read += file.size
                 continue
             here = f == begin["file"] and begin["offset"] >= 0
             offset, line = (begin["offset"], begin["line"]) if here else (file.begins, file.top.lines + 1)
-            for data in file.records(offset):
+            for data, following in file.records(offset, line):
                 offset += len(data)
-                chunk = file.parse(data, forms, self._missing, line, skip, self.complaint, self.columns)
-                line += data.count(b"\n")
-                some |= chunk.n > 0 or len(chunk.bad) > 0
-                share = None if file.packed else (read + offset) / total
-                yield replace(chunk, after={"file": f, "offset": offset, "line": line}, share=share)
+                after = {"file": f, "offset": offset, "line": following}
+                yield _Piece(file, data, line, after, None if file.packed else (read + offset) / total)
+                line = following
             read += file.size
-        if at is None and not some:
-            raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
 
     def _kinds(self, files: Sequence["_File"]) -> dict[str, str]:
         """Numbers, dates or text, by what stands in samples; a column of holes is one of numbers."""
@@ -97,6 +106,17 @@ def _kind(words: set[str]) -> str:
     return "date" if parsed == 0 and all(days(word) is not None for word in words) else "text"
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """Some records of a file, the line they begin on, and where the next piece begins."""
+
+    file: "_File"
+    data: bytes
+    line: int
+    after: Position
+    share: float | None
+
+
 class _File:
     """One file: where its rows begin, and its records in pieces."""
 
@@ -115,8 +135,8 @@ class _File:
             with opened(path) as file:
                 self.begins = sum(len(file.readline()) for _ in range(self.top.lines))
 
-    def records(self, offset: int, size: int | None = None) -> Iterator[bytes]:
-        """The bytes from there on, in pieces of whole records."""
+    def records(self, offset: int, line: int, size: int | None = None) -> Iterator[tuple[bytes, int]]:
+        """The bytes from there on, which is on that line, in pieces of whole records; and the line after each."""
         self._watched.check()
         buffer, size = _Buffer(self.path, offset, self.packed), size or _PIECE
         while data := buffer.read(size):
@@ -124,19 +144,20 @@ class _File:
             length = size
             while (cut := _last_end(data)) == 0 and not buffer.ended:
                 if length >= _LONGEST:
-                    raise DataError(f"{self.path}: a line is longer than 64 MB; is a closing quote missing?")
+                    raise DataError(_endless(self.path, data, line))
                 data += buffer.read(length)
                 length *= 2
             if cut == 0 or (buffer.ended and buffer.empty):
                 cut = len(data)
             buffer.give_back(data[cut:])
-            yield data[:cut]
+            line += data.count(b"\n", 0, cut)
+            yield data[:cut], line
         self._watched.check()
 
     def samples(self) -> Iterator[bytes]:
         """The first records; and, where the file can be entered anywhere, some from its middle and its end."""
         size = _PIECE // 2
-        yield next(self.records(self.begins, size), b"")
+        yield next(self.records(self.begins, 1, size), (b"", 1))[0]
         if not self.packed and self.size > 8 * _PIECE:
             for offset in (self.size // 2, self.size - size):
                 data = _Buffer(self.path, offset, False).read(size)
@@ -309,6 +330,16 @@ def _last_end(data: bytes) -> int:
     breaks, quotes = np.flatnonzero(letters == 10), np.flatnonzero(letters == 34)
     outside = breaks[np.searchsorted(quotes, breaks) % 2 == 0]
     return int(outside[-1]) + 1 if len(outside) else 0
+
+
+def _endless(path: Path, data: bytes, line: int) -> str:
+    """What is wrong with data that no record ends in."""
+    if b'"' not in data:
+        return f"{path}, line {line}: the line is longer than 64 MB; are these rows, and is the file whole?"
+    return (
+        f"{path}, line {line}: a quote is opened on this line and not closed within 64 MB; close it, or double it if "
+        "it is part of the text."
+    )
 
 
 class _Buffer:

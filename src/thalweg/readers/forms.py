@@ -89,11 +89,9 @@ def in_form(array: Any, form: str, missing: Sequence[str]) -> tuple[Any, dict[in
     if form == "text":
         return _as_words(array, kind, missing), {}
     if kind == "number" and form == "number":
-        values = array.cast(pyarrow.float64(), safe=False)
-        if types.is_floating(array.type):
-            holes = compute.is_nan(values)
-            if compute.any(holes).as_py():
-                values = compute.if_else(holes, None, values)
+        values = array if types.is_float64(array.type) else array.cast(pyarrow.float64(), safe=False)
+        if types.is_floating(array.type) and np.isnan(np.frombuffer(values.buffers()[1])).any():
+            values = compute.if_else(compute.is_nan(values), None, values)
         return values, {}
     if kind == "date" and form == "date":
         instants = array.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
@@ -115,7 +113,7 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
     if trimmed.equals(words):
         trimmed = words  # one copy is enough
     hole = compute.is_in(trimmed, value_set=pyarrow.array(missing, pyarrow.string()))
-    indices = array.indices.cast(pyarrow.int32())
+    indices = _in_words(array.indices)
     if compute.any(hole).as_py():
         indices = compute.if_else(hole.take(indices), None, indices)
     return pyarrow.DictionaryArray.from_arrays(indices, trimmed)
@@ -124,13 +122,26 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
 def _again(array: Any, seen: dict[str, Any], name: str, missing: Sequence[str]) -> Any:
     """The words of a column whose dictionary may be that of the batch before: then they are not trimmed again."""
     raw = array.dictionary
-    if name not in seen or not raw.equals(seen[name][0]):
+    if name not in seen or not _same_words(raw, seen[name][0]):
         places = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.arange(len(raw), dtype=np.int32)), raw)
         known = _as_words(places, kind_of_type(array.type), missing)
         seen[name] = (raw, known.dictionary, known.indices if known.null_count else None)
     _, words, kept = seen[name]
-    indices = array.indices.cast(pyarrow.int32())
+    indices = _in_words(array.indices)
     return pyarrow.DictionaryArray.from_arrays(indices if kept is None else kept.take(indices), words)
+
+
+def _in_words(indices: Any) -> Any:
+    """Places in a dictionary as `WORDS` has them."""
+    return indices if types.is_int32(indices.type) else indices.cast(pyarrow.int32())
+
+
+def _same_words(one: Any, other: Any) -> bool:
+    """Whether two arrays of strings have the same bytes; arrays that are equal otherwise may be told apart."""
+    if len(one) != len(other) or one.offset or other.offset:
+        return False
+    pairs = zip(one.buffers(), other.buffers(), strict=True)
+    return all(a is b or (a is not None and b is not None and a.equals(b)) for a, b in pairs)
 
 
 def _plain_seconds(words: Any) -> Any:

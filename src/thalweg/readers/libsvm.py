@@ -4,8 +4,7 @@ Large files go through compiled code; whatever that does not take at once, a bad
 it can round, is left to the parser below, which also knows the words for it.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.ahead import ahead
 from thalweg.errors import DataError
 from thalweg.readers.files import fingerprint, pieces
 from thalweg.rows import Csr
@@ -70,12 +70,13 @@ def read_libsvm(path: Path) -> Matrix:
     parts: list[_Arrays] = []
     line = 0
     large = path.stat().st_size >= _COMPILED_FROM
-    for chunk in _ahead(_chunks(path)):
-        part = _Arrays.room_for(chunk)
-        if not large or not _compiled(part, chunk):
-            _plainly(path, part, chunk, line)
-        parts.append(part)
-        line += chunk.count(b"\n")
+    with ahead(_chunks(path)) as chunks:
+        for chunk in chunks:
+            part = _Arrays.room_for(chunk)
+            if not large or not _compiled(part, chunk):
+                _plainly(path, part, chunk, line)
+            parts.append(part)
+            line += chunk.count(b"\n")
     if not sum(part.rows for part in parts):
         raise DataError(f"{path}: there are no rows.")
     labels = np.concatenate([part.labels[: part.rows] for part in parts])
@@ -108,7 +109,7 @@ class _Arrays:
         return cls(np.empty(rows), np.zeros(rows + 1, np.int64), np.empty(entries, np.int32), np.empty(entries))
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path) -> Generator[bytes]:
     """The file in pieces that end where a line ends."""
     rest = b""
     for piece in pieces(path, _CHUNK):
@@ -120,15 +121,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
             rest += piece
     if rest:
         yield rest
-
-
-def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same chunks, the next one read and unpacked while the one before is parsed."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, chunks, None)
-        while (chunk := coming.result()) is not None:
-            coming = pool.submit(next, chunks, None)
-            yield chunk
 
 
 def _compiled(out: _Arrays, chunk: bytes) -> bool:

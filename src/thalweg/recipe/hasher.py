@@ -121,17 +121,18 @@ class Hasher:
         indptr = np.concatenate([[0], np.cumsum(lengths)])
         indices = np.empty(indptr[-1], dtype=np.int32)
         data = np.ones(indptr[-1], dtype=dtype)
-        start, at = indptr[:-1], 0
-        for i, values in enumerate(numbers.values()):
-            passes().place_numbers(values, mean[i], scale[i], 2 * i, start, at, indices, data)
-            at += 1
-        words = []
+        start, at, words = indptr[:-1], len(numbers) + len(coded), []
+        if numbers:
+            passes().place_numbers(np.stack(list(numbers.values())), mean, scale, start, indices, data)
+        if coded:
+            ends = np.cumsum([len(column.known.slots) for column in coded.values()])
+            slots = np.concatenate([column.known.slots for column in coded.values()])
+            codes = np.stack([column.codes for column in coded.values()])
+            passes().place_words(codes, slots, ends, start, len(numbers), indices)
         for source, column in enumerate(coded.values()):
             known = column.known
-            passes().place_words(column.codes, known.slots, start, at, indices)
             met = len(known.slots) - 1 + column.has_hole
             words.append(Words(source, known.slots[:met], known.marks[:met], known.named, known))
-            at += 1
         crossed = {name for pair in spec.crosses for name in pair}
         standard = {
             name: _filled((values - mean[i]) / scale[i])

@@ -47,25 +47,27 @@ def hash_pairs(
 
 
 @_compiled
-def place_words(codes: np.ndarray, slots: np.ndarray, start: np.ndarray, at: int, indices: np.ndarray) -> None:
-    """indices[start[i] + at] = slots[codes[i]] for every row i."""
-    for i in range(len(codes)):
-        indices[start[i] + at] = slots[codes[i]]
+def place_words(
+    codes: np.ndarray, slots: np.ndarray, ends: np.ndarray, start: np.ndarray, at: int, indices: np.ndarray
+) -> None:
+    """The columns of each row's words, one after another from `at` on.
+
+    codes  (sources, n) places in each source's part of slots, of which ends (sources,) says where it ends
+    """
+    for i in range(codes.shape[1]):
+        begin, to = 0, start[i] + at
+        for c in range(codes.shape[0]):
+            indices[to + c] = slots[begin + codes[c, i]]
+            begin = ends[c]
 
 
 @_compiled
 def place_numbers(
-    values: np.ndarray,
-    mean: float,
-    scale: float,
-    slot: int,
-    start: np.ndarray,
-    at: int,
-    indices: np.ndarray,
-    data: np.ndarray,
+    values: np.ndarray, mean: np.ndarray, scale: np.ndarray, start: np.ndarray, indices: np.ndarray, data: np.ndarray
 ) -> None:
-    """The centred and scaled number of every row in `slot`; a hole is 1 in the slot after it."""
-    for i in range(len(values)):
-        hole = np.isnan(values[i])
-        indices[start[i] + at] = slot + hole
-        data[start[i] + at] = 1.0 if hole else (values[i] - mean) / scale
+    """The centred and scaled numbers (k, n) of every row in columns 0, 2, 4 ...; a hole is 1 in the column after it."""
+    for i in range(values.shape[1]):
+        for c in range(values.shape[0]):
+            hole = np.isnan(values[c, i])
+            indices[start[i] + c] = 2 * c + hole
+            data[start[i] + c] = 1.0 if hole else (values[c, i] - mean[c]) / scale[c]

@@ -85,9 +85,8 @@ class OnlineRun:
 
     def __init__(self, layout: Layout, classes: tuple[Any, Any], options: OnlineOptions) -> None:
         self.layout, self.classes, self.options = layout, classes, options
-        roles = Roles(layout.target, classes, layout.weights, layout.offset)
-        self.preparation = Preparation(layout.hashing, roles, options.on_bad_row == "skip")
-        self.forms = {**layout.forms, **roles.forms}
+        self.roles = Roles(layout.target, classes, layout.weights, layout.offset)
+        self.forms = {**layout.forms, **self.roles.forms}
         self.learner = Learner(
             layout.hashing.width, len(layout.hashing.numbers), options.rate, options.l1, options.l2, options.intercept
         )
@@ -97,23 +96,28 @@ class OnlineRun:
         self.passes = 1
         self.skipped = Skipped()
         self.after: Position | None = None
-        self.moments = self.preparation.moments.state
+        self.moments = np.zeros((6, len(layout.hashing.numbers)))
+
+    def preparation(self) -> Preparation:
+        """Of the rows to come."""
+        return Preparation(self.layout.hashing, self.roles, self.options.on_bad_row == "skip", self.moments)
 
     def learn(self, rows: OnlineRows) -> None:
         """Predict the rows and learn from them."""
+        checked, y = rows.checked, rows.checked.y
         self.learner.rescale(rows.scaling)
-        weight = rows.weight
-        s = np.ones(len(rows.y)) if weight is None else weight
-        positive = float(s @ rows.y)
+        weight = checked.weight
+        s = np.ones(len(y)) if weight is None else weight
+        positive = float(s @ y)
         self.totals += (float(s.sum()) - positive, positive)
         if self.options.class_weight is not None:
             factors = class_factors(self.options.class_weight, self.classes, (self.totals[0], self.totals[1]))
-            weight = s * np.where(rows.y == 1.0, factors[1], factors[0])
-        self.learner.learn(rows.X, rows.y, weight, rows.offset, self.progress)
+            weight = s * np.where(y == 1.0, factors[1], factors[0])
+        self.learner.learn(rows.X, y, weight, checked.offset, self.progress)
         if self.passes == 1:
             self.registry.meet(rows.words, self.learner.weights)
-        self.skipped.add(rows.bad)
-        self.after, self.moments = rows.after, rows.moments
+        self.skipped.add(checked.chunk.bad)
+        self.after, self.moments = checked.chunk.after, rows.moments
 
     def next_pass(self) -> None:
         """From here on rows come again: what is predicted of them is no longer new."""
@@ -158,7 +162,7 @@ class OnlineRun:
         """Go on from a `state`."""
         self.learner.restore(arrays, body["learner"])
         self.registry.restore(arrays)
-        self.moments = self.preparation.moments.state = arrays["moments"]
+        self.moments = arrays["moments"]
         self.totals = arrays["totals"]
         now, first = body["done"]
         self.progress = Progress(now[0], now[1], arrays["bins"])

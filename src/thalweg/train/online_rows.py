@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.chunk import Chunk
 from thalweg.recipe.hasher import Hasher, Words
 from thalweg.recipe.hashing import Hashing
 from thalweg.rows import Csr
 from thalweg.train.learner import Scaling
-from thalweg.train.row_check import Roles, RowCheck
+from thalweg.train.row_check import CheckedRows, Roles, RowCheck
 
 _DRIFT = 1.5  # the factor by which a scale, or half of itself by which a mean, must move before weights are rescaled
 
@@ -20,33 +20,26 @@ class OnlineRows:
     """Rows ready to be learnt from.
 
     X          (n, width) as `Hasher` makes them
-    y          (n,) 0 or 1; weight, offset likewise or None
-    scaling    that the numbers of X are on
-    holes      (numbers,) whether a hole was met in any row up to here
-    moments    the state of `Moments` after these rows
     words      met in these rows
-    bad        a sentence for each row left out
-    after, share  as of the chunk
+    checked    where they come from
+    scaling    that the numbers of X are on
+    moments    the state of `Moments` after these rows
     """
 
     X: Csr
-    y: np.ndarray
-    weight: np.ndarray | None
-    offset: np.ndarray | None
+    words: Sequence[Words]
+    checked: CheckedRows
     scaling: Scaling
     moments: np.ndarray
-    words: Sequence[Words]
-    bad: tuple[str, ...]
-    after: Position
-    share: float | None
 
 
 class Moments:
     """Weighted means and spreads of the numbers so far, and the scaling in use, which follows them in jumps."""
 
-    def __init__(self, numbers: int) -> None:
-        # weight, mean, spread, hole met, mean in use, scale in use; a scale of 0 stands for none yet
-        self.state = np.zeros((6, numbers))
+    # of the state (6, numbers): weight, mean, spread, hole met, mean in use, scale in use; a scale of 0 is none yet
+
+    def __init__(self, state: np.ndarray) -> None:
+        self.state = state
 
     def update(self, columns: Sequence[np.ndarray], weight: np.ndarray | None) -> Scaling:
         """Take note of (n,) columns, holes NaN, merged as by Chan, Golub and LeVeque (1983); the scaling to use."""
@@ -88,18 +81,14 @@ class Moments:
 class Preparation:
     """Chunks one after another into `OnlineRows`; with `skip`, bad rows are left out instead of refused."""
 
-    def __init__(self, hashing: Hashing, roles: Roles, skip: bool) -> None:
-        self.hashing = hashing
-        self.moments = Moments(len(hashing.numbers))
+    def __init__(self, hashing: Hashing, roles: Roles, skip: bool, moments: np.ndarray) -> None:
+        self.moments = Moments(moments)
         self._hasher, self._check = Hasher(hashing), RowCheck(roles, hashing.numbers, skip)
 
     def rows(self, chunk: Chunk) -> OnlineRows:
         """The chunk's rows. Raises DataError for the first bad one, unless it may be left out."""
         checked = self._check(chunk)
-        chunk = checked.chunk
-        scaling = self.moments.update([chunk.numbers(name) for name in self.hashing.numbers], checked.weight)
-        X, words = self._hasher.rows(chunk, scaling.mean, scaling.scale)
-        return OnlineRows(
-            X, checked.y, checked.weight, checked.offset, scaling, self.moments.state, words, chunk.bad, chunk.after,
-            chunk.share,
-        )  # fmt: skip
+        numbers = [checked.chunk.numbers(name) for name in self._hasher.hashing.numbers]
+        scaling = self.moments.update(numbers, checked.weight)
+        X, words = self._hasher.rows(checked.chunk, scaling.mean, scaling.scale)
+        return OnlineRows(X, words, checked, scaling, self.moments.state)

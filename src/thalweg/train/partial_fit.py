@@ -17,6 +17,7 @@ from thalweg.recipe import TextOptions
 from thalweg.recipe.target import label_key, two_labels
 from thalweg.stopping import Outcome
 from thalweg.train.online import OnlineOptions, OnlineRun, layout_of
+from thalweg.train.online_rows import Preparation
 
 
 class Online:
@@ -70,6 +71,7 @@ class Online:
                        "categorical": tuple(categorical),
                        "text": TextOptions(tuple(text), tokens, ngrams, text_weights)}  # fmt: skip
         self._run: OnlineRun | None = None
+        self._preparation: Preparation | None = None
         self._seconds = 0.0
 
     def partial_fit(self, rows: Any, classes: tuple[Any, Any] | None = None) -> "Online":
@@ -83,19 +85,20 @@ class Online:
         began = time.perf_counter()
         batch, target = frame_batch(rows, self._target)
         run = self._run or self._begin(batch, target, classes, isinstance(rows, tuple))
+        preparation = self._preparation or run.preparation()
         if classes is not None and {*map(label_key, classes)} != {*map(label_key, run.classes)}:
             raise UsageError(f"classes is {classes!r}, but the first rows had {run.classes!r}.")
         for name in run.forms:
             if name not in batch.schema.names:
                 raise DataError(f"data frame: there is no column {name!r}, which the first rows had.")
-        before = run.preparation.moments.state
+        before = preparation.moments.state
         try:
             chunk = readable(batch, run.forms, self._missing, _row_of_frame, self._options.on_bad_row == "skip")
-            run.learn(run.preparation.rows(chunk))
+            run.learn(preparation.rows(chunk))
         except BaseException:
-            run.preparation.moments.state = before
+            preparation.moments.state = before
             raise
-        self._run = run
+        self._run, self._preparation = run, preparation
         self._seconds += time.perf_counter() - began
         return self
 

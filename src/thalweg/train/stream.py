@@ -6,8 +6,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from thalweg.ahead import ahead
 from thalweg.checkpoint import Checkpoint, seconds_of
-from thalweg.engines.ahead import ahead
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import UsageError
 from thalweg.events import Event, Observer
@@ -183,12 +183,12 @@ def _pairs(crosses: Sequence[Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
-    """Pass after pass, reading and hashing on one thread and learning on this one; True where Ctrl-C ended it."""
+    """Pass after pass, reading and hashing on threads of their own while this one learns."""
 
     def rows() -> Generator[OnlineRows]:
-        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip")) as chunks:
-            for chunk in chunks:
-                yield run.preparation.rows(chunk)
+        preparation = run.preparation()
+        for chunk in stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip"):
+            yield preparation.rows(chunk)
 
     with gently() as interrupted:
         while True:
@@ -196,7 +196,7 @@ def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint |
             with ahead(rows()) as prepared:
                 for block in prepared:
                     run.learn(block)
-                    report.block(block.share)
+                    report.block(block.checked.chunk.share)
                     if interrupted():
                         _keep(run, checkpoint, report, False)
                         return Outcome.INTERRUPTED

@@ -1,0 +1,80 @@
+"""Threads that work ahead: what an iterator makes, or a function makes of its items, is made before it is asked for."""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_END = object()
+
+
+@contextmanager
+def ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
+    """The items, each made while the one before is worked on: two are there at a time.
+
+    An exception of theirs is raised where the item would have come. When the block is left the thread has ended, and
+    the items have been closed.
+    """
+    waiting: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+    asked = threading.Semaphore(0)
+    stopped = threading.Event()
+
+    def put(item: Any, error: BaseException | None = None) -> bool:
+        waiting.put((item, error))
+        while not stopped.is_set():
+            if asked.acquire(timeout=0.1):
+                return True
+        return False
+
+    def work() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    if not put(item):
+                        return
+            put(_END)
+        except BaseException as error:  # raised again where the item would have come
+            put(_END, error)
+
+    def taken() -> Iterator[T]:
+        while True:
+            item, error = waiting.get()
+            asked.release()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        yield taken()
+    finally:
+        stopped.set()
+        worker.join()
+
+
+def in_order(function: Callable[[S], T], items: Iterator[S], count: int = 2) -> Generator[T]:
+    """The function of each item, in the items' order, made on `count` threads.
+
+    An exception of the function's is raised where its result would have come.
+    """
+    with ThreadPoolExecutor(count) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
