@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 import thalweg
+from thalweg import checkpoint
 from thalweg.cli import run
 from thalweg.errors import CheckpointError, DataError, UsageError
 from thalweg.readers import delimited_stream, parquet_stream
@@ -330,7 +332,7 @@ def test_a_changed_file_option_or_a_newer_schema_is_refused_with_the_difference(
         file.write("33,20000,2021-01-01,Ulm,1,0.1,yes\n")
     with pytest.raises(CheckpointError, match=r"the input was 'sha256:.*' when this run began, and is 'sha256:"):
         fit(resume=True)
-    monkeypatch.setattr("thalweg.checkpoint.SCHEMA", 0)
+    monkeypatch.setattr("thalweg.checkpoint._FORMAT", replace(checkpoint._FORMAT, schema=0))
     with pytest.raises(CheckpointError, match=r"has schema 1, but this thalweg reads up to 0; update thalweg"):
         fit(resume=True)
 

@@ -20,14 +20,15 @@ _BEGINNING: Place = {"at": None, "parts": 0}
 class Kept:
     """An engine that keeps a log of its passes over streamed rows; others it hands to `Threads`.
 
-    log      the sums of the passes done, in order; a run that goes on is given those of the run before
+    log      the sums of the passes done, in order, where they are to be kept; a run that goes on is given those of the
+             run before
     partial  the place reached in the pass in hand, and the sums up to it
     tell     called after each block with its share of the pass, if known, between two blocks' sums, and before each
              pass over rows in memory; what it raises ends the pass, with `partial` as it is then
     """
 
-    def __init__(self, threads: Threads, tell: Callable[[float | None], None]) -> None:
-        self.threads, self.tell = threads, tell
+    def __init__(self, threads: Threads, tell: Callable[[float | None], None], keep: bool) -> None:
+        self.threads, self.tell, self._keep = threads, tell, keep
         self.log: list[Sums] = []
         self.partial: tuple[Place, Sums] | None = None
         self._next = 0
@@ -64,7 +65,8 @@ class Kept:
 
         total = self.threads.fold_on(blocks(), task, None if begin is None else deepcopy(begin), keeper)
         self.partial = None  # first, so that the pass is never both in the log and in hand
-        self.log.append(deepcopy(total))
+        if self._keep:
+            self.log.append(deepcopy(total))
         return total
 
     def state(self) -> tuple[dict[str, np.ndarray], Place | None]:

@@ -46,7 +46,7 @@ def refuse_unreadable(path: Path) -> None:
         hint = f" The folder holds {', '.join(near)}." if near else ""
         raise DataError(f"{path}: no such file.{hint}")
     if path.is_dir():
-        raise DataError(f"{path}: this is a folder, not a file of rows; --stream reads all the files of a folder.")
+        raise DataError(f"{path}: this is a folder, not a file of rows; fit --stream and predict read folders.")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -88,8 +88,11 @@ def files_in(folder: Path) -> list[Path]:
 
     Raises DataError for a folder that holds none.
     """
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    found = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
     files = [path for path in found if not any(part[0] in "._" for part in path.relative_to(folder).parts)]
+    for path in files:
+        if not path.exists():
+            raise DataError(f"{path}: this link leads to no file; remove it, or what it leads to is missing.")
     if not files:
         raise DataError(f"{folder}: the folder holds no files of rows.")
     return files

@@ -70,6 +70,20 @@ def not_as_learnt(column: str, value: str, form: str) -> str:
     return f"column {column!r} holds {value!r}, but the model learnt a {form} there."
 
 
+def unexpected_in(roles: Mapping[str, str]) -> Complaint:
+    """The same where columns may have a role (name -> option) for which only numbers will do."""
+
+    def complaint(column: str, value: str, form: str) -> str:
+        if column not in roles:
+            return unexpected(column, value, form)
+        return (
+            f"column {column!r} holds {value!r}, but {roles[column]} needs a number; "
+            "--on-bad-row skip leaves such rows out."
+        )
+
+    return complaint
+
+
 def unexpected(column: str, value: str, form: str) -> str:
     """What is wrong with a value, and the ways out."""
     return (

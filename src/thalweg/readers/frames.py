@@ -66,6 +66,10 @@ def frame_batch(rows: Any, target: str | None) -> tuple[Any, str]:
             f"rows of type {type(rows).__name__} cannot be read; give a pandas or polars frame, an Arrow table, or "
             "arrays (X, y)."
         )
+    if type(rows).__name__ == "LazyFrame":
+        raise DataError("rows of type LazyFrame cannot be read; hand over rows.collect(), or parts of it.")
+    if type(rows).__name__ == "RecordBatchReader":
+        raise DataError("rows of type RecordBatchReader cannot be read; hand its batches over one by one.")
     _refuse_names(rows)
     try:
         if home == "pandas":

@@ -21,14 +21,16 @@ class ParquetStream(Stream):
         self.name, self.fingerprint, self._missing = name, fingerprint, missing
         self._files = [Watched(path) for path in files]
         self._rows: list[int] = []
-        self.columns = {}
+        kinds: dict[str, str | None] = {}
         for file in self._files:
             with _opened(file, ()) as parquet:
                 _refuse_twice(file.path, parquet.schema_arrow.names)
-                found = {field.name: kind_of_type(field.type) for field in parquet.schema_arrow}
+                found = {field.name: _kind(field.type) for field in parquet.schema_arrow}
                 self._rows.append(int(parquet.metadata.num_rows))
-            self.columns = self.columns or found
-            refuse_other_columns(file.path, found, self._files[0].path, self.columns)
+            kinds = kinds or found
+            refuse_other_columns(file.path, found, self._files[0].path, kinds)
+            kinds = {name: kind or found[name] for name, kind in kinds.items()}
+        self.columns = {name: kind or "number" for name, kind in kinds.items()}
         self.n = sum(self._rows)
         if not self.n:
             raise DataError(f"{name}: there are no rows, only {len(self.columns)} column names.")
@@ -53,6 +55,11 @@ class ParquetStream(Stream):
                         chunk = readable(batch, forms, self._missing, place, skip, self.complaint, seen)
                         yield replace(chunk, after=after, share=share)
                         read += batch.num_rows
+
+
+def _kind(of: Any) -> str | None:
+    """None for a column of nothing but holes, which may be of any kind."""
+    return None if str(of) == "null" else kind_of_type(of)
 
 
 def _refuse_twice(path: Path, names: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """What DuckDB reads for us in batches: JSON lines, and queries on a database file."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from thalweg.errors import DataError
 from thalweg.readers.chunk import Chunk, Position
 from thalweg.readers.database import Database
 from thalweg.readers.forms import readable
+from thalweg.readers.sources import in_words
 from thalweg.readers.stream import Stream, Watched
 from thalweg.readers.table import kind
 
@@ -23,23 +25,36 @@ class QueryStream(Stream):
         self.name, self.fingerprint, self._missing = name, fingerprint, missing
         self._database, self._select, self._watched = database, select, Watched(file)
         database.run("SET threads = 1")
-        self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
+        with self._in_words():
+            self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
         read = 0
         # names in quotes: a column may be called anything
         wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
-        for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM ({self._select})", _ROWS)):
-            if b >= begin["batch"] and batch.num_rows:
-                self._watched.check()
-                after = {"batch": b + 1, "read": read + batch.num_rows}
-                chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
-                yield replace(chunk, after=after)
-            read += batch.num_rows
+        with self._in_words():
+            for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM ({self._select})", _ROWS)):
+                if b >= begin["batch"] and batch.num_rows:
+                    self._watched.check()
+                    after = {"batch": b + 1, "read": read + batch.num_rows}
+                    chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
+                    yield replace(chunk, after=after)
+                read += batch.num_rows
         self._watched.check()
         if read == 0:
             raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """What DuckDB says of broken JSON, in our words."""
+        try:
+            yield
+        except DataError as error:
+            if "Malformed JSON" not in str(error):
+                raise
+            told = in_words(self._watched.path, "jsonl", str(error))
+            raise DataError(f"{told[:-1]}; mend it: --on-bad-row skip leaves out rows, not broken lines.") from None
 
 
 class _Place:

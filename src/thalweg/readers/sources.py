@@ -101,11 +101,11 @@ def _from_file(path: Path, header: bool, format: str | None, missing: tuple[str,
     try:
         names = database.create_rows(f"SELECT * FROM {reader}({file_literal(path)}{packed})")
     except DataError as error:
-        raise DataError(_in_words(path, kind, str(error))) from None
+        raise DataError(in_words(path, kind, str(error))) from None
     return Table.of(database, names, print_of_it)
 
 
-def _in_words(path: Path, kind: str, complaint: str) -> str:
+def in_words(path: Path, kind: str, complaint: str) -> str:
     """DuckDB's complaint about a parquet or JSON file, in our words."""
     if kind == "parquet" and any(words in complaint for words in ("magic bytes", "too small", "footer", "metadata")):
         return f"{path}: this is not a parquet file, or it was cut short."

@@ -78,12 +78,14 @@ class Watched:
         return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def refuse_other_columns(path: Path, found: Mapping[str, str], first: Path, expected: Mapping[str, str]) -> None:
-    """Raise DataError where a file of a folder has other columns than the first one."""
+def refuse_other_columns(
+    path: Path, found: Mapping[str, str | None], first: Path, expected: Mapping[str, str | None]
+) -> None:
+    """Raise DataError where a file of a folder has other columns than the first one; None fits every kind."""
     for name, kind in expected.items():
         if name not in found:
             raise DataError(f"{path}: there is no column {name!r}, which {first.name} has; all files must have it.")
-        if found[name] != kind:
+        if found[name] != kind and None not in (found[name], kind):
             raise DataError(
                 f"{path}: column {name!r} holds {found[name]}s, but {kind}s in {first.name}; "
                 "all files must have the same columns."

@@ -101,6 +101,9 @@ def _compressed(columns: Sequence[Column], n: int) -> bool:
     return (p > _DENSE_COLUMNS or n * p > _DENSE_CELLS) and most < _FILLED * p
 
 
+_TURNED = 256  # rows turned from columns at a time: few enough that both stay in the cache
+
+
 class Encoder:
     """Columns of the recipe, ready for any number of chunks."""
 
@@ -113,12 +116,16 @@ class Encoder:
 
     def dense(self, chunk: Chunk) -> np.ndarray:
         """(m, p), centred and scaled."""
-        X, j = np.empty((chunk.n, len(self._mean))), 0
+        columns, j = np.empty((len(self._mean), chunk.n)), 0
         for encoder in self._encoders:
             assert not isinstance(encoder, _Texts | _Hashed)  # rows with text are always compressed
             for values in encoder.dense(chunk):
-                X[:, j] = (values - self._mean[j]) / self._scale[j]
+                np.subtract(values, self._mean[j], out=columns[j])
+                columns[j] /= self._scale[j]
                 j += 1
+        X = np.empty((chunk.n, len(columns)))
+        for start in range(0, chunk.n, _TURNED):
+            X[start : start + _TURNED] = columns[:, start : start + _TURNED].T
         return X
 
     def sparse(self, chunk: Chunk) -> Any:

@@ -67,7 +67,7 @@ class HashedMargins:
         self._means, self._scales = np.array(column.means), np.array(column.scales)
         kept = [2 * i + j for i, hole in enumerate(holes) for j in range(1 + hole)]
         self._weights = np.zeros(spec.width)
-        self._weights[[*kept, *column.slots]] = coef
+        self._weights[np.concatenate([np.array(kept, np.int64), column.slots])] = coef
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """(n,) margins without the intercept."""

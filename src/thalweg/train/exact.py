@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.ahead import ahead
 from thalweg.certificate import Certificate
 from thalweg.checkpoint import Checkpoint
 from thalweg.engines import Threads
@@ -113,17 +114,18 @@ class Exact:
             learning.restore(*state)
             at = state[1]["after"]
             self.skipped.restore(state[1]["skipped"])
-        for rows in self.source.rows(at):
-            learning.update(rows)
-            self.skipped.add(rows.chunk.bad)
-            self._tell("rows", "reading", rows=learning.rows, share=rows.chunk.share)
-            if self.interrupted() or (self.checkpoint is not None and self.checkpoint.due()):
-                arrays, body = learning.state()
-                self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
-            if self.interrupted():
-                if self.checkpoint is not None:
-                    self._tell("note", f"{self.checkpoint.path}: the place is kept; --resume goes on from it")
-                raise KeyboardInterrupt
+        with ahead(self.source.rows(at)) as coming:
+            for rows in coming:
+                learning.update(rows)
+                self.skipped.add(rows.chunk.bad)
+                self._tell("rows", "reading", rows=learning.rows, share=rows.chunk.share)
+                if self.interrupted() or (self.checkpoint is not None and self.checkpoint.due()):
+                    arrays, body = learning.state()
+                    self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
+                if self.interrupted():
+                    if self.checkpoint is not None:
+                        self._tell("note", f"{self.checkpoint.path}: the place is kept; --resume goes on from it")
+                    raise KeyboardInterrupt
         return self._concluded(learning)
 
     def _concluded(self, learning: StreamLearning) -> "_Learnt":
@@ -174,7 +176,11 @@ class Exact:
         method, reason = learnt.method or choose(options, rows)
         plan = stages(options, method, rows.n, rows.p, learnt.stride)
         clock = Clock(self.began, 0.0 if learnt.begun is None else learnt.passes)
-        engine = Kept(Threads(options.threads), lambda share: self._between(share, engine, learnt, clock))
+        engine = Kept(
+            Threads(options.threads),
+            lambda share: self._between(share, engine, learnt, clock),
+            keep=self.checkpoint is not None,
+        )
         begun = learnt.begun
         if begun is not None and state is not None:
             engine.restore(state[0], state[1]["place"])

@@ -25,7 +25,7 @@ class Scaling:
 class Progress:
     """How well rows were predicted before they were learnt from.
 
-    rows      seen
+    rows      seen that weigh anything
     loss      Σ s·log-loss
     bins      (2, B) weights of the rows by label and margin
     """
@@ -94,7 +94,7 @@ class Learner:
             self.intercept, self.step, self.l1, self.l2, self.seen, progress.bins, _RANGE,
         )  # fmt: skip
         self.seen += len(y)
-        progress.rows += len(y)
+        progress.rows += len(y) if weight is None else int(np.count_nonzero(weight))
         progress.loss += loss
 
     def rescale(self, new: Scaling) -> None:

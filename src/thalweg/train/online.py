@@ -87,10 +87,15 @@ class OnlineRun:
         self.layout, self.classes, self.options = layout, classes, options
         self.roles = Roles(layout.target, classes, layout.weights, layout.offset)
         self.forms = {**layout.forms, **self.roles.forms}
-        self.learner = Learner(
-            layout.hashing.width, len(layout.hashing.numbers), options.rate, options.l1, options.l2, options.intercept
-        )
-        self.registry = Registry(layout.hashing.width)
+        width, numbers = layout.hashing.width, len(layout.hashing.numbers)
+        try:
+            self.learner = Learner(width, numbers, options.rate, options.l1, options.l2, options.intercept)
+            self.registry = Registry(width)
+        except MemoryError:
+            raise UsageError(
+                f"--bits {options.bits}: {width:,} weights and what tells their words apart take "
+                f"{12 * width / 1e9:.1f} GB, more memory than there is; each 1 less halves it."
+            ) from None
         self.progress, self.first_pass = Progress.none(), None  # type: Progress, Progress | None
         self.totals = np.zeros(2)  # weights of the classes, before class weights
         self.passes = 1
@@ -236,6 +241,17 @@ class OnlineRun:
             versions=library_versions(),
             **given,
         )
+
+
+def pairs(crosses: Sequence[Any]) -> tuple[tuple[str, str], ...]:
+    """Crosses as they may be given, "a,b" or two names. Raises UsageError for what is no pair."""
+    found = []
+    for cross in crosses:
+        names = cross.split(",") if isinstance(cross, str) else list(cross)
+        if len(names) != 2:
+            raise UsageError(f"--cross is {cross!r}, but must be two columns with a comma between: a,b.")
+        found.append((str(names[0]).strip(), str(names[1]).strip()))
+    return tuple(found)
 
 
 def predicted(quality: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from thalweg.readers.stream import Columns
 from thalweg.recipe import TextOptions
 from thalweg.recipe.target import label_key, two_labels
 from thalweg.stopping import Outcome
-from thalweg.train.online import OnlineOptions, OnlineRun, layout_of
+from thalweg.train.online import OnlineOptions, OnlineRun, layout_of, pairs
 from thalweg.train.online_rows import Preparation
 
 
@@ -43,7 +43,7 @@ class Online:
         target: str | None = None,
         *,
         bits: int = 22,
-        cross: Sequence[tuple[str, str]] = (),
+        cross: Sequence[str | tuple[str, str]] = (),
         rate: float | None = None,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -62,9 +62,7 @@ class Online:
         positive: Any = None,
         missing: Sequence[str] = DEFAULT_MISSING,
     ) -> None:
-        self._options = OnlineOptions(
-            bits, tuple((a, b) for a, b in cross), rate, l1, l2, intercept, class_weight, on_bad_row
-        )
+        self._options = OnlineOptions(bits, pairs(cross), rate, l1, l2, intercept, class_weight, on_bad_row)
         self._target = str(target) if isinstance(target, int) else target  # frames may have numbers for names
         self._positive, self._missing = positive, tuple(missing)
         self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),

@@ -9,7 +9,7 @@ import hashlib
 import json
 import mmap
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class CachedRows:
                 )
         self._blocks: list[dict[str, Any]] = footer["blocks"]
 
-    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]:
+    def rows(self, at: Position | None = None) -> Generator[CheckedRows]:
         """Block after block, from where a stream's position says."""
         ends = [None, *(block["after"] for block in self._blocks)]
         for i in range(ends.index(at), len(self._blocks)):
@@ -96,14 +96,14 @@ class CachingRows:
             self._cached = CachedRows(self.path, identity)
             tell(f"reading the rows from {self.path}")
 
-    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]:
+    def rows(self, at: Position | None = None) -> Generator[CheckedRows]:
         """Block after block, from where a stream's position says."""
         if self._cached is not None:
             return self._cached.rows(at)
         rows = self._source.rows(at)
         return rows if at is not None or self.failed else self._beside(rows)
 
-    def _beside(self, source: Iterator[CheckedRows]) -> Iterator[CheckedRows]:
+    def _beside(self, source: Generator[CheckedRows]) -> Generator[CheckedRows]:
         """The rows as they come, each block written before it is handed on; the file is there once all have come."""
         first = next(source, None)
         if first is None:

@@ -30,6 +30,11 @@ class Roles:
 _LARGEST = 1e150
 
 
+def _fit(values: np.ndarray) -> bool:
+    """Whether all are numbers that fit; False also where there are holes."""
+    return bool(values.max(initial=0.0) <= _LARGEST and values.min(initial=0.0) >= -_LARGEST)
+
+
 @dataclass(frozen=True)
 class CheckedRows:
     """The rows of a chunk that are as they should be: y (n,) 0 or 1; weight and offset (n,) or None."""
@@ -55,7 +60,7 @@ class RowCheck:
         offset = self._role(chunk, self._roles.offset, "--offset", sentences)
         for name in self._numbers:
             values = chunk.numbers(name)
-            if not np.nanmax(np.abs(values), initial=0.0) <= _LARGEST:
+            if not _fit(values) and not np.nanmax(np.abs(values), initial=0.0) <= _LARGEST:
                 for row in np.flatnonzero(np.isinf(values)):
                     sentences.setdefault(int(row), infinite(name, values[row]))
                 for row in np.flatnonzero(np.abs(values) > _LARGEST):
@@ -91,9 +96,11 @@ class RowCheck:
         if name is None:
             return None
         values = chunk.numbers(name)
-        bad = ~np.isfinite(values) | ((values < 0.0) if role == "--weights" else False)
-        for row in np.flatnonzero(bad):
-            least = " of at least 0" if role == "--weights" else ""
+        least = 0.0 if role == "--weights" else -_LARGEST
+        expected = "of at least 0" if role == "--weights" else f"of at least {least:g}"
+        for row in np.flatnonzero(~((values >= least) & (values <= _LARGEST))):
             value = "no value" if np.isnan(values[row]) else f"{values[row]:g}"
-            sentences[int(row)] = f"column {name!r} holds {value}, but {role} needs a finite number{least}."
+            sentences[int(row)] = (
+                f"column {name!r} holds {value}, but {role} needs a number {expected} and at most {_LARGEST:g}."
+            )
         return values

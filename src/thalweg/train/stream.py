@@ -15,6 +15,7 @@ from thalweg.interrupts import gently
 from thalweg.model import Model
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
+from thalweg.readers.forms import unexpected_in
 from thalweg.readers.open_stream import open_stream
 from thalweg.readers.stream import Stream
 from thalweg.readers.table import listing
@@ -23,7 +24,7 @@ from thalweg.stopping import Outcome
 from thalweg.train.data import Source
 from thalweg.train.exact import Exact
 from thalweg.train.learner import Progress
-from thalweg.train.online import OnlineOptions, OnlineRun, layout_of
+from thalweg.train.online import OnlineOptions, OnlineRun, layout_of, pairs
 from thalweg.train.online_rows import OnlineRows
 from thalweg.train.options import Options, flag
 from thalweg.train.streamed import classes_in, first_texts
@@ -55,6 +56,8 @@ def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: S
     if source.target is None:
         columns = listing(stream.columns)
         raise UsageError(f"--target is missing: which column of {stream.name} is to be learnt? {columns}")
+    roles = {name: flag(role) for role in ("weights", "offset") if (name := getattr(source, role)) is not None}
+    stream.complaint = unexpected_in(roles)
     kept = Checkpoints(given, stream)
     with one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
         if online:
@@ -78,7 +81,7 @@ def _refuse_idle(given: Mapping[str, Any], online: bool) -> None:
             raise UsageError("--min-rows has no meaning for --method sgd with --stream, which hashes every word.")
     else:
         for name in _ONLINE_OPTIONS:
-            if given[name]:
+            if given[name] not in (None, ()):
                 raise UsageError(f"{flag(name)} goes with --method sgd and --stream.")
 
 
@@ -106,14 +109,14 @@ class Checkpoints:
         return Checkpoint(self.folder, identity, self.every, bool(self._given["resume"]))
 
 
-def roles(source: Source) -> dict[str, Any]:
+def columns_of(source: Source) -> dict[str, Any]:
     """The keywords that say which column does what."""
     return {name: getattr(source, name) for name in ("weights", "offset", "only", "drop", "categorical", "text")}
 
 
 def told(source: Source) -> dict[str, Any]:
     """The same, and what goes with them, as JSON can hold it."""
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in roles(source).items()}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in columns_of(source).items()}
     return {"target": source.target, **plain, "text": _without_defaults(source.text), "positive": source.positive,
             "missing": (source.reading or {}).get("missing")}  # fmt: skip
 
@@ -129,7 +132,7 @@ def fit_online(
     options = OnlineOptions(
         **{name: given[name] for name in ("rate", "l1", "intercept", "class_weight", "on_bad_row")},
         bits=22 if given["bits"] is None else given["bits"],
-        cross=_pairs(given["cross"]),
+        cross=pairs(given["cross"]),
         l2=0.0 if given["l2"] is None else given["l2"],
     )
     Options(epochs=given["epochs"])
@@ -137,7 +140,9 @@ def fit_online(
     assert source.target is not None
     skip = options.on_bad_row == "skip"
     began = time.perf_counter()
-    layout = layout_of(stream, source.target, options, lambda name: first_texts(stream, name, skip), **roles(source))
+    layout = layout_of(
+        stream, source.target, options, lambda name: first_texts(stream, name, skip), **columns_of(source)
+    )
     classes = classes_in(stream, source.target, source.positive, skip)
     run = OnlineRun(layout, classes, options)
     epochs = given["epochs"] or 1
@@ -161,6 +166,7 @@ def fit_online(
         missing,
         notes,
         seconds=report.seconds,
+        passes=report.passes,
         options=named,
         history=tuple(trace.rows),
         data={
@@ -170,16 +176,6 @@ def fit_online(
             "total_weight": float(run.totals.sum() / run.passes),
         },
     )
-
-
-def _pairs(crosses: Sequence[Any]) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for cross in crosses:
-        names = cross.split(",") if isinstance(cross, str) else list(cross)
-        if len(names) != 2:
-            raise UsageError(f"--cross is {cross!r}, but must be two columns with a comma between: a,b.")
-        pairs.append((names[0].strip(), names[1].strip()))
-    return tuple(pairs)
 
 
 def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
@@ -251,6 +247,11 @@ class _Report:
         """Since the run began, in this process and those before."""
         return time.perf_counter() - self._began
 
+    @property
+    def passes(self) -> float:
+        """Over the rows, where their share is known; else the whole ones."""
+        return self._run.passes - 1 + (self._share if self._share is not None else 0.0)
+
     def begin(self) -> None:
         """A pass begins, or goes on."""
         self._next = 2 * self._run.progress.rows
@@ -283,7 +284,7 @@ class _Report:
             kind=kind,
             stage=stage,
             step=now.rows,
-            passes=self._run.passes - 1 + (self._share if self._share is not None else 0.0),
+            passes=self.passes,
             seconds=self.seconds,
             objective=now.log_loss if some else None,
             rate=self._run.learner.step or None,

@@ -1,6 +1,6 @@
 """Rows that are read anew in every pass: a stream through a recipe, in blocks that are encoded as they are summed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -94,7 +94,7 @@ def marked(y: np.ndarray, mark: int) -> int:
 class Source(Protocol):
     """Where checked rows come from: the stream, or a cache of it."""
 
-    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]: ...
+    def rows(self, at: Position | None = None) -> Generator[CheckedRows]: ...
 
 
 @dataclass
@@ -106,7 +106,7 @@ class StreamSource:
     check: RowCheck
     skip: bool
 
-    def rows(self, at: Position | None = None) -> Iterator[CheckedRows]:
+    def rows(self, at: Position | None = None) -> Generator[CheckedRows]:
         """Chunk after chunk."""
         for chunk in self.stream.chunks(self.forms, at, self.skip):
             yield self.check(chunk)
