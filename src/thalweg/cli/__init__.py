@@ -71,7 +71,7 @@ def _run(arguments: list[str] | None, refusal: type[Any]) -> int:
         sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
         return 0
     except MemoryError:
-        return complain("there is not enough memory; --stream takes rows in pieces, and with --method sgd fewer --bits less.", 1)
+        return complain("there is not enough memory; --stream takes the rows in pieces, smaller --bits less of it.", 1)
     except OSError as error:
         return complain(f"{error.filename or 'standard output'}: {error.strerror or error}.", 1)
     return result if isinstance(result, int) else 0
