@@ -5,7 +5,8 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from problems import Problem, random_problem
+from thalweg.ahead import ahead, in_order
 from thalweg.engines import Threads
 from thalweg.engines.blas import one_blas_thread
 from thalweg.kernels.sums import Sums
@@ -321,3 +323,46 @@ def test_fits_work_after_a_fork() -> None:
     script = textwrap.dedent(FORK).format(tests=str(Path(__file__).parent))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_items_made_ahead_come_in_order_two_at_a_time_and_end_with_their_error() -> None:
+    alive = {"now": 0, "most": 0}
+
+    def items() -> Generator[int]:
+        for i in range(50):
+            alive["now"] += 1
+            alive["most"] = max(alive.values())
+            yield i
+        raise ValueError("at the end")
+
+    seen = []
+    with pytest.raises(ValueError, match="at the end"), ahead(items()) as coming:
+        for item in coming:
+            seen.append(item)
+            time.sleep(0.001)
+            alive["now"] -= 1
+    assert seen == list(range(50)) and alive["most"] <= 2
+
+
+def test_a_function_on_threads_gives_its_results_in_order_and_its_error_in_its_place() -> None:
+    def slow(i: int) -> int:
+        time.sleep(0.002 * (i % 3))
+        if i == 30:
+            raise ValueError("thirty")
+        return i * i
+
+    seen = []
+    with pytest.raises(ValueError, match="thirty"):
+        for square in in_order(slow, iter(range(60))):
+            seen.append(square)
+    assert seen == [i * i for i in range(30)]
+
+
+def test_what_is_left_early_leaves_no_thread() -> None:
+    def forever() -> Generator[int]:
+        yield from in_order(lambda i: i, iter(range(10**9)))
+
+    before = threading.active_count()
+    with ahead(forever()) as coming:
+        assert [next(coming), next(coming)] == [0, 1]
+    assert threading.active_count() == before

@@ -1,5 +1,6 @@
 """Exact fits of streamed rows: the optimum in memory, from a few full passes, through kills, caches and full disks."""
 
+import contextlib
 import random
 import shutil
 import signal
@@ -23,7 +24,11 @@ import thalweg
 from thalweg import checkpoint
 from thalweg.cli import run
 from thalweg.errors import CheckpointError, DataError, UsageError
+from thalweg.kernels.sums import Sums
 from thalweg.readers import delimited_stream, parquet_stream
+from thalweg.train import row_cache
+from thalweg.train.row_cache import CachingRows
+from thalweg.train.stream_rows import StreamSource
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 beside_shared_data = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there")
@@ -183,6 +188,32 @@ def test_levels_too_many_to_remember_are_pooled_as_rare_ones(folder: Path, monke
 # caches
 
 
+def test_words_of_texts_that_were_forgotten_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = pa.table({"t": [f"common{i % 3} rare{i}" for i in range(3000)], "bought": ["yes", "no"] * 1500})
+    parquet.write_table(words, "words.parquet")
+    monkeypatch.setattr("thalweg.train.stream_learning._MOST_LEVELS", 500)
+    model = thalweg.fit("words.parquet", target="bought", text=["t"], stream=True, l2=0.1)
+    assert set(model.feature_names) == {"t:common0", "t:common1", "t:common2"}
+    (note,) = [note for note in model.notes if "different words" in note]
+    assert "in no more than 1 rows each when they were counted, were forgotten" in note
+
+
+@pytest.mark.parametrize("method", ["auto", "sgd"])
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_file_in_which_a_column_is_empty_fits_those_where_it_is_not(folder: Path, method: str, empty: int) -> None:
+    whole, half = table(), 1500
+    Path("parts").mkdir()
+    for i in range(2):
+        part = whole.slice(i * half, half)
+        if i == empty:
+            part = part.set_column(part.schema.get_field_index("town"), "town", pa.nulls(half))
+        parquet.write_table(part, f"parts/{i}.parquet")
+    model = thalweg.fit("parts", target="bought", stream=True, method=method, drop=["rows", "known"])
+    assert model.rows == 3000
+    if method == "auto":
+        assert {"town=Bonn", "town=(missing)"} & set(model.feature_names)
+
+
 def names_in(folder: str) -> list[str]:
     """What stands there, hidden files too."""
     return sorted(path.name for path in Path(folder).iterdir())
@@ -215,6 +246,50 @@ def test_a_cache_of_other_rows_is_refused_with_the_difference(folder: Path) -> N
     Path("cache/rows.cache").write_bytes(Path("cache/rows.cache").read_bytes()[:-5])
     with pytest.raises(DataError, match=r"rows.cache: this is not a cache of thalweg, or it was cut short; remove it"):
         thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.7])
+def test_a_damaged_cache_is_noticed_wherever_the_damage_is(folder: Path, place: float) -> None:
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    content = bytearray(Path("cache/rows.cache").read_bytes())
+    content[int(place * len(content))] ^= 1
+    Path("cache/rows.cache").write_bytes(content)
+    with pytest.raises(DataError, match=r"rows.cache: the content does not match its checksum"):
+        thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+
+
+def test_a_cache_cut_short_while_it_is_read_is_told(folder: Path) -> None:
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    cached = CachingRows(StreamSource(None, {}, None, False), Path("cache"), identity_of("cache"), print)  # type: ignore[arg-type]
+    rows = cached.rows()
+    next(rows)
+    with Path("cache/rows.cache").open("r+b") as file:
+        file.truncate(2000)
+    with pytest.raises(DataError, match=r"rows\.cache: the file went from"):
+        list(rows)
+
+
+def identity_of(cache: str) -> Any:
+    """What the footer of a cache says that it is of."""
+    return row_cache._footer(Path(cache) / row_cache.NAME)["identity"]
+
+
+def test_a_run_killed_before_its_cache_was_whole_makes_it_in_a_later_pass(folder: Path) -> None:
+    arrow_csv.write_csv(table(12_000), "many.csv")
+    fit = ["fit", "many.csv", "--target", "bought", "--stream", "--progress", "off", "--cache", "cache",
+           "--checkpoint", "place", "--every", "0s"]  # fmt: skip
+    process = start(*fit, "-o", "m.thalweg")
+    while not Path("place/run.checkpoint").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert "rows.cache" not in names_in("cache")
+    again = start(*fit, "-o", "m.thalweg", "--resume")
+    _, complaint = again.communicate()
+    assert again.returncode == 0, complaint
+    assert names_in("cache") == ["rows.cache"]
+    assert same_bits(thalweg.load("m.thalweg"), thalweg.fit("many.csv", target="bought", stream=True, cache="cache"))
 
 
 def test_a_cache_without_room_is_given_up_and_the_fit_is_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,6 +386,34 @@ def test_ctrl_c_keeps_the_point_the_place_and_the_exit_code(folder: Path) -> Non
     model = thalweg.load("stopped.thalweg")
     assert model.objective < 0.7 and model.certificate.gap is not None
     assert Path("place/run.checkpoint").stat().st_size > 0
+
+
+def test_a_second_ctrl_c_leaves_the_checkpoint_of_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def impatient(total: Sums, other: Sums) -> None:
+        added(total, other)
+        if Path("place/run.checkpoint").exists() and random.random() < 0.2:
+            raise KeyboardInterrupt  # as the second Ctrl-C, which does not wait, may come where sums are being added
+
+    added = Sums.add
+    fit = {"target": "bought", "stream": True, "checkpoint": "place", "every": "0s", "resume": True, "threads": 1}
+    monkeypatch.setattr(Sums, "add", impatient)
+    for seed in range(8):
+        random.seed(seed)
+        with contextlib.suppress(KeyboardInterrupt):
+            thalweg.fit("train.csv", **fit)
+    monkeypatch.setattr(Sums, "add", added)
+    assert same_bits(thalweg.fit("train.csv", **fit), thalweg.fit("train.csv", target="bought", stream=True))
+
+
+def test_a_large_file_written_anew_is_another_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thalweg.readers.files._WHOLE", 1000)
+    monkeypatch.setattr("thalweg.readers.files._ENDS", 100)
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    content = Path("train.csv").read_text()
+    middle = content.index("yes", len(content) // 2)
+    Path("train.csv").write_text(content[:middle] + "no\n" + content[middle + 3 :])
+    with pytest.raises(DataError, match="this cache was made with another input"):
+        thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
 
 
 def test_a_changed_file_option_or_a_newer_schema_is_refused_with_the_difference(

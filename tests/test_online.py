@@ -280,6 +280,19 @@ def test_units_do_not_matter(
     assert a.progressive["log_loss"] == pytest.approx(b.progressive["log_loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize("factor", [1e-8, 1e4, 1e8])
+@pytest.mark.parametrize("shift", [0.0, 1e4])
+def test_a_scale_that_changes_late_is_followed(factor: float, shift: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=20_000)
+    y = (rng.random(20_000) < 1 / (1 + np.exp(-2 * x))).astype(int)
+    seen = np.where(np.arange(20_000) < 10_000, x, factor * x + shift)
+    learner = thalweg.Online("y", bits=4)
+    for start in range(0, 20_000, 1000):
+        learner.partial_fit(pd.DataFrame({"x": seen[start : start + 1000], "y": y[start : start + 1000]}))
+    assert learner.progressive["log_loss"] < learner.progressive["baseline"]
+
+
 @pytest.mark.parametrize("factor", [1e-9, 7.0, 1e9])
 def test_the_unit_of_the_weights_does_not_matter(factor: float, tmp_path: Path) -> None:
     frame = table().assign(s=np.random.default_rng(0).integers(0, 4, 400).astype(float))
@@ -519,6 +532,8 @@ def test_the_first_rows_need_both_labels_or_classes() -> None:
         learner.partial_fit(ones)
     assert learner.partial_fit(ones, classes=(1, 0)).model().classes == (0, 1)
     assert learner.partial_fit(rest).progressive["rows"] == len(ones) + 400
+    with pytest.raises(UsageError, match=r"--cross is 'a', but must be two columns"):
+        thalweg.Online("y", cross=["a"])
     with pytest.raises(UsageError, match=r"classes is \(0, 2\), but the first rows had"):
         learner.partial_fit(rest, classes=(0, 2))
     assert thalweg.Online("y", bits=8, positive=0).partial_fit(frame).model().classes == (1, 0)
@@ -529,6 +544,7 @@ def test_classes_may_be_repeated_in_any_type() -> None:
     learner = thalweg.Online("y", bits=8)
     for _ in range(2):
         learner.partial_fit(frame, classes=(0.0, 1.0))
+    assert learner.progressive["rows"] == 2 * len(frame) and learner.model().classes == (0, 1)
 
 
 @pytest.mark.parametrize(

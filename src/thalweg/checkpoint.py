@@ -101,7 +101,7 @@ def _is_ours(path: Path) -> bool:
     """Whether a half-written file was to be a checkpoint; an empty one says nothing and is in nobody's way."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    return not head or _FORMAT.name.encode() in head
+    return not head.strip(b"\0") or _FORMAT.name.encode() in head
 
 
 def _shown(value: Any) -> str:

@@ -26,6 +26,7 @@ _ENDINGS = {
     ".svmlight": "libsvm",
 }
 _WHOLE = 64 << 20  # files up to here are hashed whole
+_ENDS = 1 << 20
 _LIBSVM_LINE = re.compile(rb"^\s*[+-]?[0-9.eE+-]+(\s+qid:\d+)?(\s+\d+:\S+)*\s*(#.*)?$")
 _LIBSVM_ENTRY = re.compile(rb"\s\d+:\S")
 _FOREIGN = {
@@ -156,7 +157,7 @@ def fingerprint(path: Path) -> str:
         if size <= _WHOLE:
             digest.update(file.read())
             return f"sha256:{digest.hexdigest()}:{size}"
-        digest.update(file.read(1 << 20))
-        file.seek(-(1 << 20), 2)
+        digest.update(file.read(_ENDS))
+        file.seek(-_ENDS, 2)
         digest.update(file.read())
     return f"sha256-of-ends:{digest.hexdigest()}:{size}:{found.st_mtime_ns}"
