@@ -5,6 +5,7 @@ file and the first rows of a long file are those of a short one.
 """
 
 import argparse
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -167,7 +168,7 @@ def _ahead(chunk: Callable[[int], pa.Table], chunks: int) -> Iterator[pa.Table]:
             yield table
 
 
-class _Writer:
+class _Writer(ABC):
     """A file that chunks are added to."""
 
     def __init__(self, path: Path) -> None:
@@ -183,9 +184,9 @@ class _Writer:
         """Bytes so far."""
         return self._file.tell()
 
+    @abstractmethod
     def write(self, table: pa.Table) -> None:
         """Add these rows."""
-        raise NotImplementedError
 
 
 class _Parquet(_Writer):
