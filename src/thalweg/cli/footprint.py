@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-_M_ARENA_MAX = -8  # of mallopt, in glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of mallopt, in glibc's malloc.h
 
 
 def reduce() -> None:
@@ -15,6 +15,8 @@ def reduce() -> None:
     sys.meta_path.insert(0, WithoutPandas())
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(_M_ARENA_MAX, 1)  # threads that hand rows on would each keep what the others could use
+        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # a chunk's arrays, given back to the system and fetched again,
+        library.mallopt(_M_TRIM_THRESHOLD, 64 << 20)  # would cost a page fault for every 4 KB each time
 
 
 class WithoutPandas:
