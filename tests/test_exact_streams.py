@@ -254,7 +254,7 @@ def test_a_damaged_cache_is_noticed_wherever_the_damage_is(folder: Path, place: 
     content = bytearray(Path("cache/rows.cache").read_bytes())
     content[int(place * len(content))] ^= 1
     Path("cache/rows.cache").write_bytes(content)
-    with pytest.raises(DataError, match=r"rows.cache: the content does not match its checksum"):
+    with pytest.raises(DataError, match=r"^cache/rows\.cache: the content does not match its checksum"):
         thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
 
 
@@ -290,6 +290,37 @@ def test_a_run_killed_before_its_cache_was_whole_makes_it_in_a_later_pass(folder
     assert again.returncode == 0, complaint
     assert names_in("cache") == ["rows.cache"]
     assert same_bits(thalweg.load("m.thalweg"), thalweg.fit("many.csv", target="bought", stream=True, cache="cache"))
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        {"offset": "known", "only": ["age", "rows"]},
+        {"weights": "known", "only": ["age", "rows"]},
+        {"target": "late"},
+        {},
+    ],
+    ids=str,
+)
+def test_a_cache_of_the_same_columns_in_other_roles_is_refused(folder: Path, roles: dict[str, Any]) -> None:
+    parquet.write_table(table().append_column("late", table()["bought"]), "t.parquet")
+    first = {"target": "bought", "weights": "rows", "only": ["age", "known"], "stream": True, "cache": "cache"}
+    if roles.get("target") == "late":
+        first = {**first, "only": ["age", "late"]}
+        roles = {**roles, "weights": "rows", "only": ["age", "bought"]}
+    thalweg.fit("t.parquet", **first)
+    second = {**first, "weights": None, "only": ["age", "known", "rows"], **roles}
+    with pytest.raises(DataError, match="this cache was made with another"):
+        thalweg.fit("t.parquet", **second)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95])
+def test_a_cache_cut_short_is_none(folder: Path, share: float) -> None:
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    content = Path("cache/rows.cache").read_bytes()
+    Path("cache/rows.cache").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match="this is not a cache of thalweg, or it was cut short"):
+        thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
 
 
 def test_a_cache_without_room_is_given_up_and_the_fit_is_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,13 +372,16 @@ def same_bits(one: thalweg.Model, other: thalweg.Model) -> bool:
 
 
 @pytest.mark.parametrize(
-    "extra",
+    ("extra", "wanted"),
     [
-        pytest.param(["--method", "lbfgs"], id="lbfgs", marks=pytest.mark.slow),
-        pytest.param(["--l1", "1e-3", "--cache", "cache"], id="l1 with a cache"),
+        pytest.param(["--method", "lbfgs"], 20, id="lbfgs", marks=pytest.mark.slow),
+        pytest.param(["--l1", "1e-3", "--cache", "cache"], 20, id="l1 with a cache", marks=pytest.mark.slow),
+        pytest.param(["--cache", "cache"], 3, id="three times only"),
     ],
 )
-def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(folder: Path, extra: list[str]) -> None:
+def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(
+    folder: Path, extra: list[str], wanted: int
+) -> None:
     arrow_csv.write_csv(table(12_000), "many.csv")
     fit = ["fit", "many.csv", "--target", "bought", "--stream", "--progress", "off", *extra]
     begun = time.monotonic()
@@ -356,18 +390,20 @@ def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(fo
     assert whole.returncode == 0
     seconds = time.monotonic() - begun
     rng, kills = random.Random(0), 0
-    while True:
-        process = start(*fit, "-o", "killed.thalweg", "--checkpoint", "place", "--every", "0s", "--resume")
-        try:
-            _, complaint = process.communicate(timeout=None if kills == 20 else rng.uniform(0.3, 0.7) * seconds)
-            break
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-    assert process.returncode == 0, complaint
-    assert kills > 0
-    assert same_bits(thalweg.load("whole.thalweg"), thalweg.load("killed.thalweg"))
+    while kills < wanted:
+        for left in ("place", "cache"):
+            shutil.rmtree(left, ignore_errors=True)
+        while True:
+            process = start(*fit, "-o", "killed.thalweg", "--checkpoint", "place", "--every", "0s", "--resume")
+            try:
+                _, complaint = process.communicate(timeout=rng.uniform(0.3, 0.7) * seconds)
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+        assert process.returncode == 0, complaint
+        assert same_bits(thalweg.load("whole.thalweg"), thalweg.load("killed.thalweg"))
     assert names_in("place") == ["run.checkpoint"]
 
 
@@ -540,6 +576,18 @@ def test_with_skip_the_two_labels_met_most_are_the_classes(folder: Path) -> None
     lines[1] = lines[1].rsplit(",", 1)[0] + ",?!"
     Path("odd.csv").write_text("\n".join(lines))
     model = thalweg.fit("odd.csv", target="bought", stream=True, on_bad_row="skip")
+    assert model.classes == ("no", "yes") and model.rows == 2999
+
+
+def test_with_skip_a_stray_label_is_no_class_where_each_file_holds_one_of_the_two(folder: Path) -> None:
+    whole = table().to_pandas()
+    Path("parts").mkdir()
+    for name, label in (("a", "no"), ("b", "yes")):
+        part = whole[whole.bought == label]
+        if label == "yes":
+            part.iloc[0, part.columns.get_loc("bought")] = "banana"
+        part.to_csv(f"parts/{name}.csv", index=False)
+    model = thalweg.fit("parts", target="bought", stream=True, on_bad_row="skip")
     assert model.classes == ("no", "yes") and model.rows == 2999
 
 

@@ -397,6 +397,12 @@ def test_collisions_are_counted_and_shown(bits: int, tmp_path: Path, capsys: Any
     assert f"more than one word in {hashed.shared} of them ({hashed.collisions:.1%})" in told
 
 
+def test_words_that_stand_for_holes_are_counted_once(tmp_path: Path) -> None:
+    pd.DataFrame({"c": ["a", "b", "", "NA", "null"] * 20, "y": [0, 1] * 50}).to_csv(tmp_path / "t.csv", index=False)
+    hashed = learnt(tmp_path / "t.csv", bits=18).recipe.hashed
+    assert (hashed.used, hashed.shared) == (3, 0)
+
+
 def test_no_hole_is_named_where_there_is_none(tmp_path: Path) -> None:
     frame, _ = crossed("words")
     frame.to_parquet(tmp_path / "t.parquet")

@@ -64,17 +64,26 @@ def ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
 def in_order(function: Callable[[S], T], items: Iterator[S], count: int = 2) -> Generator[T]:
     """The function of each item, in the items' order, made on `count` threads.
 
-    An exception of the function's is raised where its result would have come.
+    An exception is raised where the result would have come: of the function's, or of the items'.
     """
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[T]] = deque()
+        failed: Exception | None = None
         try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
+            while True:
+                try:
+                    waiting.append(pool.submit(function, next(items)))
+                except StopIteration:
+                    break
+                except Exception as error:  # raised again once what came before it is done
+                    failed = error
+                    break
                 if len(waiting) >= count:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+            if failed is not None:
+                raise failed
         finally:
             for future in waiting:
                 future.cancel()

@@ -83,11 +83,12 @@ def _remove(temporary: Path | None) -> None:
 
 
 def _behind_links(path: Path) -> Path:
-    return path.resolve() if path.is_symlink() else path
+    return path.resolve() if path.is_symlink() and not _is_device(path) else path
 
 
 def _is_device(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
+    """Also what another process reads, and what the standard output is led to: it is not to be replaced."""
+    return (path.exists() and not path.is_file() and not path.is_dir()) or path.parts[:2] == ("/", "dev")
 
 
 def _umask() -> int:

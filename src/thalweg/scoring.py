@@ -38,7 +38,7 @@ def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> 
     if not forms:  # an intercept alone: any column tells how many rows there are
         forms = {next(iter(stream.columns)): "text"}
     margins = recipe.margins_of(model.standardized_coef)
-    with one_blas_thread(), ahead(_chunks(stream.chunks(forms))) as chunks:
+    with one_blas_thread(), ahead(stream.chunks(forms)) as chunks:
         for chunk in chunks:
             size = chunk.n if recipe.compressed else rows_per_block(recipe.p)  # dense rows may be far wider than read
             for start in range(0, chunk.n, max(size, 1)):
@@ -82,10 +82,6 @@ def as_csv(scores: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[bytes]:
 
 def _table(labels: np.ndarray, probability: np.ndarray) -> Any:
     return pyarrow.table({"prediction": labels, "probability": probability})
-
-
-def _chunks(chunks: Any) -> Any:
-    yield from chunks
 
 
 def _offsets(chunk: Chunk, name: str) -> np.ndarray:

@@ -50,8 +50,8 @@ def run(arguments: list[str] | None = None) -> int:
         from thalweg.errors import ThalwegError
 
         return _run(arguments, ThalwegError)
-    except KeyboardInterrupt:
-        return complain("interrupted before there was a model to keep.", 130)
+    except KeyboardInterrupt as interrupt:
+        return complain(f"interrupted before there was a model to keep. {interrupt}".rstrip(), 130)
 
 
 def _run(arguments: list[str] | None, refusal: type[Any]) -> int:
@@ -59,8 +59,8 @@ def _run(arguments: list[str] | None, refusal: type[Any]) -> int:
         result = cli.main(arguments, prog_name="thalweg", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except click.Abort:
-        return complain("interrupted.", 130)
+    except click.Abort as abort:
+        return complain(f"interrupted. {abort.__context__ or ''}".rstrip(), 130)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -6,6 +6,7 @@ of them cuts the rest of the file as a run that never stopped.
 
 import csv
 import io
+import threading
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
 _PIECE = 3 << 20
 _LONGEST = 64 << 20
+_LIMIT = threading.Lock()  # the longest field that `csv` takes is one for all threads
 _UNKNOWN = 1 << 30  # records of a sample that fail are no matter
 
 
@@ -300,14 +302,15 @@ class _Records:
         """The line every record begins on, found by reading the piece once more."""
         text = io.TextIOWrapper(io.BytesIO(self.data), "utf-8", "replace", newline="")
         reader, lines, ended = csv.reader(text, delimiter=self.file.top.delimiter), [], 0
-        limit = csv.field_size_limit(len(self.data) + 1)
-        try:
-            for fields in reader:
-                if fields:
-                    lines.append(self.line + ended)
-                ended = reader.line_num
-        finally:
-            csv.field_size_limit(limit)
+        with _LIMIT:
+            limit = csv.field_size_limit(len(self.data) + 1)
+            try:
+                for fields in reader:
+                    if fields:
+                        lines.append(self.line + ended)
+                    ended = reader.line_num
+            finally:
+                csv.field_size_limit(limit)
         return lines or [self.line]
 
 

@@ -48,6 +48,8 @@ def refuse_unreadable(path: Path) -> None:
         raise DataError(f"{path}: no such file.{hint}")
     if path.is_dir():
         raise DataError(f"{path}: this is a folder, not a file of rows; fit --stream and predict read folders.")
+    if not path.is_file():
+        raise DataError(f"{path}: this is no file that can be read more than once; save the rows to one first.")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

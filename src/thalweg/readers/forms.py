@@ -128,8 +128,10 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
         trimmed = words  # one copy is enough
     hole = compute.is_in(trimmed, value_set=pyarrow.array(missing, pyarrow.string()))
     indices = _in_words(array.indices)
-    if compute.any(hole).as_py():
-        indices = compute.if_else(hole.take(indices), None, indices)
+    if compute.any(hole).as_py():  # words that stand for holes are no words
+        gone = hole.to_numpy(zero_copy_only=False)
+        places = pyarrow.array(np.cumsum(~gone, dtype=np.int32) - np.int32(1), mask=gone)
+        indices, trimmed = places.take(indices), trimmed.filter(compute.invert(hole))
     return pyarrow.DictionaryArray.from_arrays(indices, trimmed)
 
 
@@ -152,7 +154,7 @@ def _in_words(indices: Any) -> Any:
 
 def _same_words(one: Any, other: Any) -> bool:
     """Whether two arrays of strings have the same bytes; arrays that are equal otherwise may be told apart."""
-    if len(one) != len(other) or one.offset or other.offset:
+    if one.type != other.type or len(one) != len(other) or one.offset or other.offset:
         return False
     pairs = zip(one.buffers(), other.buffers(), strict=True)
     return all(a is b or (a is not None and b is not None and a.equals(b)) for a, b in pairs)

@@ -46,6 +46,7 @@ from thalweg.train.run import Begun, Run, run_stages
 from thalweg.train.stream_learning import StreamLearning, ToLearn
 from thalweg.train.stream_rows import Source, StreamRows, StreamSource
 from thalweg.train.streamed import Skipped, classes_in, first_texts
+from thalweg.train.versions import library_versions
 
 _SAMPLE_CELLS = 1 << 24  # 128 MiB of a dense sample
 
@@ -80,8 +81,17 @@ class Exact:
         check = RowCheck(roles, tuple(self.what.numbers), skip)
         self.source: Source = StreamSource(stream, forms, check, skip)
         if cache is not None:
-            identity = {"input": stream.fingerprint, "columns": forms, "missing": list(self.missing),
-                        "labels": [str(one) for one in self.classes], "on-bad-row": skip}  # fmt: skip
+            identity = {
+                "input": stream.fingerprint,
+                "target": asked.target,
+                "weights": asked.weights,
+                "offset": asked.offset,
+                "columns": forms,
+                "missing": list(self.missing),
+                "labels": [str(one) for one in self.classes],
+                "on-bad-row": skip,
+                "thalweg": library_versions()["thalweg"],
+            }
             self.source = CachingRows(self.source, cache, identity, lambda sentence: self._tell("note", sentence))
 
     def model(self) -> Model:
@@ -123,9 +133,8 @@ class Exact:
                     arrays, body = learning.state()
                     self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
                 if self.interrupted():
-                    if self.checkpoint is not None:
-                        self._tell("note", f"{self.checkpoint.path}: the place is kept; --resume goes on from it")
-                    raise KeyboardInterrupt
+                    kept = "" if self.checkpoint is None else f"{self.checkpoint.path}: the place is kept; "
+                    raise KeyboardInterrupt(kept + "--resume goes on from it." if kept else "")
         return self._concluded(learning)
 
     def _concluded(self, learning: StreamLearning) -> "_Learnt":

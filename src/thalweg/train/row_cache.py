@@ -51,6 +51,8 @@ class CachedRows:
     def rows(self, at: Position | None = None) -> Generator[CheckedRows]:
         """Block after block, from where a stream's position says."""
         ends = [None, *(block["after"] for block in self._blocks)]
+        if at not in ends:
+            raise DataError(f"{self._path}: no block of the cache ends where this run is to go on; remove the cache.")
         for i in range(ends.index(at), len(self._blocks)):
             yield self._block(self._blocks[i], (i + 1) / len(self._blocks))
 
@@ -60,16 +62,18 @@ class CachedRows:
         try:
             with self._path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), block["end"] - begin, access=mmap.ACCESS_READ, offset=begin)
-            buffer = pyarrow.py_buffer(mapped).slice(block["begin"] - begin)
-            if block["begin"] not in self._checked:
-                if crc32(buffer) != block["crc32"]:
-                    raise DataError(
-                        f"{self._path}: the content does not match its checksum: the cache was altered or damaged; "
-                        "remove it."
-                    )
-                self._checked.add(block["begin"])
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self._path}: the cache cannot be read ({error}); remove it.") from None
+        buffer = pyarrow.py_buffer(mapped).slice(block["begin"] - begin)
+        if block["begin"] not in self._checked:
+            if crc32(buffer) != block["crc32"]:
+                raise DataError(
+                    f"{self._path}: the content does not match its checksum: it was altered or damaged; remove it."
+                )
+            self._checked.add(block["begin"])
+        try:
             batch = pyarrow.ipc.open_stream(buffer).read_next_batch()
-        except (OSError, ValueError, pyarrow.ArrowException) as error:
+        except pyarrow.ArrowException as error:
             raise DataError(f"{self._path}: the cache cannot be read ({error}); remove it.") from None
         columns = {name: _wide(batch.column(name)) for name in batch.schema.names}
         y, s, o = (columns.pop(name, None) for name in ("\0y", "\0s", "\0o"))
@@ -109,7 +113,7 @@ class CachingRows:
         if first is None:
             return
         blocks: list[dict[str, Any]] = []
-        handed, left = 0, [first]
+        left = [first]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             for stale in self.path.parent.glob(f".{NAME}.*"):  # of a run that was killed
@@ -123,7 +127,6 @@ class CachingRows:
                     file.write(content)
                     blocks.append({"begin": begin, "end": file.tell(), "crc32": crc32(content),
                                    "after": block.chunk.after, "bad": list(block.chunk.bad)})  # fmt: skip
-                    handed += 1
                     left = []
                     yield block
                     left = [block for block in [next(source, None)] if block is not None]
@@ -213,7 +216,7 @@ def _footer(path: Path) -> Any:
         with suppress(ValueError):
             if head == _MAGIC == tail[40:] and hashlib.sha256(body).digest() == tail[8:40]:
                 return json.loads(body)
-    except OSError:
+    except (OSError, ValueError, OverflowError):  # what stands where the size should may be any number
         pass
     raise DataError(f"{path}: this is not a cache of thalweg, or it was cut short; remove it, or name another folder.")
 

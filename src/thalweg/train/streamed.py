@@ -1,5 +1,6 @@
 """What both fits of a stream need: its labels, a look at its texts, and an account of the rows left out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,20 +47,18 @@ def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[
     """
     kind = stream.require(target, "--target")
     words: dict[str, str] = {}
+    rows: Counter[str] = Counter()
     for chunk in stream.chunks({target: "text"}, skip=skip):
         codes, dictionary = chunk.codes(target)
-        met = np.unique(codes[codes < len(dictionary)])
-        words |= {label_key(word): word for word in (dictionary[int(code)].as_py() for code in met)}
-        if len(words) > 2 and skip:  # the others are bad rows
-            often = np.argsort(-np.bincount(codes, minlength=len(dictionary) + 1)[:-1], kind="stable")
-            words = {}
-            for code in often:
-                if len(words) < 2:
-                    word = dictionary[int(code)].as_py()
-                    words[label_key(word)] = word
+        counts = np.bincount(codes, minlength=len(dictionary) + 1)
+        for code in np.flatnonzero(counts[:-1]):
+            word = dictionary[int(code)].as_py()
+            words.setdefault(label_key(word), word)
+            rows[label_key(word)] += int(counts[code])
         if len(words) > 1:
             break
-    return two_labels(list(words.values()), kind, target, stream.name, positive)
+    met = [words[key] for key, _ in rows.most_common(2 if skip else None)]  # with skip the others are bad rows
+    return two_labels(met, kind, target, stream.name, positive)
 
 
 def first_texts(stream: Stream, name: str, skip: bool) -> list[str]:
