@@ -64,6 +64,7 @@ HOMES: dict[str, set[str]] = {
     "pandas": set(),
     "polars": set(),
     "pyarrow": {
+        "readers/delimited_records.py",
         "readers/delimited_stream.py",
         "readers/forms.py",
         "readers/frames.py",

@@ -14,9 +14,9 @@ from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import DataError, OutputError
 from thalweg.model import Model, probabilities
 from thalweg.output import reason, written_whole
-from thalweg.readers.chunk import Chunk
 from thalweg.readers.forms import not_as_learnt
 from thalweg.readers.open_stream import open_stream
+from thalweg.recipe.roles import refuse_infinite
 from thalweg.rows import rows_per_block
 
 
@@ -45,7 +45,9 @@ def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> 
                 part = chunk.part(start, min(start + size, chunk.n))
                 z = margins(part) + model.standardized_intercept
                 if recipe.offset is not None:
-                    z = z + _offsets(part, recipe.offset)
+                    offset = part.numbers(recipe.offset)
+                    refuse_infinite(offset, recipe.offset, "--offset", part.place)
+                    z = z + offset
                 probability = probabilities(z)[:, 1]
                 yield model.labels(probability, threshold), probability
 
@@ -82,13 +84,3 @@ def as_csv(scores: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[bytes]:
 
 def _table(labels: np.ndarray, probability: np.ndarray) -> Any:
     return pyarrow.table({"prediction": labels, "probability": probability})
-
-
-def _offsets(chunk: Chunk, name: str) -> np.ndarray:
-    values = chunk.numbers(name)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        value = "no value" if np.isnan(values[row]) else f"{values[row]}"
-        raise DataError(f"{chunk.place(row)}: column {name!r} holds {value}, but --offset needs a finite number.")
-    return values

@@ -1,6 +1,6 @@
 """Which columns are learnt from; and those that are neither learnt from nor learnt: sample weights and offsets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -94,9 +94,14 @@ def _read(table: Table, name: str, role: str) -> np.ndarray:
     out = np.empty(table.n)
     for places, batch in table.batches([table.number(name)]):
         out[places] = batch.column(0).to_numpy(zero_copy_only=False)
-    bad = ~np.isfinite(out)
+    refuse_infinite(out, name, role, table.place)
+    return out
+
+
+def refuse_infinite(values: np.ndarray, name: str, role: str, place: Callable[[int], str]) -> None:
+    """Raise DataError for the first of the values (n,) that is a hole or an infinity."""
+    bad = ~np.isfinite(values)
     if bad.any():
         row = int(np.argmax(bad))
-        value = "no value" if np.isnan(out[row]) else f"{out[row]}"
-        raise DataError(f"{table.place(row)}: column {name!r} holds {value}, but {role} needs a finite number.")
-    return out
+        value = "no value" if np.isnan(values[row]) else f"{values[row]}"
+        raise DataError(f"{place(row)}: column {name!r} holds {value}, but {role} needs a finite number.")

@@ -72,11 +72,6 @@ class Moments:
         """In use."""
         return Scaling(self.state[4].copy(), np.where(self.state[5] > 0.0, self.state[5], 1.0))
 
-    @property
-    def holes(self) -> np.ndarray:
-        """(numbers,) whether a hole was met."""
-        return self.state[3] > 0.0
-
 
 class Preparation:
     """Chunks one after another into `OnlineRows`; with `skip`, bad rows are left out instead of refused."""
