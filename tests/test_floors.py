@@ -22,6 +22,7 @@ FLOORS: list[list[str]] = [
         "ahead",
         "interrupts",
         "tensors",
+        "native",
         "checkpoint",
         "formulas",
         "penalties",
@@ -55,12 +56,8 @@ HOMES: dict[str, set[str]] = {
     "duckdb": {"readers/database.py"},
     "jax": {"descent/jax_gradient.py"},
     "matplotlib": {"figures/canvas.py"},
-    "numba": {
-        "kernels/adaptive_passes.py",
-        "kernels/passes.py",
-        "readers/libsvm_passes.py",
-        "recipe/hashing_passes.py",
-    },
+    "llvmlite": {"native.py"},
+    "numba": {"kernels/adaptive_passes.py", "kernels/passes.py", "native.py", "recipe/number_passes.py"},
     "pandas": set(),
     "polars": set(),
     "pyarrow": {

@@ -26,10 +26,10 @@ from sklearn.metrics import roc_auc_score
 import thalweg
 from thalweg.cli import run
 from thalweg.errors import CheckpointError, DataError, UsageError
-from thalweg.kernels.adaptive_passes import adaptive_pass, implicit, settle
+from thalweg.kernels.adaptive_passes import implicit
 from thalweg.readers import delimited_stream, parquet_stream
 from thalweg.train import registry
-from thalweg.train.learner import Progress
+from thalweg.train.learner import Progress, passes
 
 SRC = str(Path(thalweg.__file__).parents[1])
 
@@ -221,9 +221,13 @@ def test_a_weight_a_row_does_not_touch_is_not_read() -> None:
     touched, bins = np.zeros(3, np.int64), Progress.none().bins
     indptr, indices, data = np.array([0, 1, 2]), np.array([0, 1], np.int32), np.ones(2, np.float32)
     y, none = np.array([0.0, 1.0]), np.empty(0)
-    adaptive_pass(indptr, indices, data, y, none, none, weights, touched, none, 0.5, 0.1, 0.1, 0, bins, 20.0)
+    room, settled = np.empty(1, np.float32), np.empty(2)
+    passes().adaptive_pass(
+        indptr, indices, data, y, none, none, weights, touched, none, 0.5, 0.1, 0.1, 0, bins, 20.0, room
+    )
     assert np.isnan(weights[2]).all() and np.isfinite(weights[:2]).all() and touched.tolist() == [0, 1, 0]
-    assert np.isfinite(settle(weights[:2], touched[:2], 0.5, 0.1, 0.1, 2)).all()
+    passes().settle(weights[:2], touched[:2], 0.5, 0.1, 0.1, 2, settled)
+    assert np.isfinite(settled).all()
 
 
 def test_auc_of_bins_is_the_auc_within_their_width() -> None:
@@ -232,9 +236,9 @@ def test_auc_of_bins_is_the_auc_within_their_width() -> None:
     y = (z + rng.logistic(size=5000) * 3 > 0).astype(float)
     progress = Progress.none()
     none, weights = np.empty(0), np.ones((1, 2), np.float32)
-    progress.loss = adaptive_pass(
+    progress.loss = passes().adaptive_pass(
         np.zeros(5001, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32), y, s, z, weights,
-        np.zeros(0, np.int64), none, 0.5, 0.0, 0.0, 0, progress.bins, 20.0,
+        np.zeros(0, np.int64), none, 0.5, 0.0, 0.0, 0, progress.bins, 20.0, np.empty(0, np.float32),
     )  # fmt: skip
     assert progress.auc == pytest.approx(roc_auc_score(y, z, sample_weight=s), abs=40 / 8192)
     assert progress.log_loss == pytest.approx(np.average(np.log1p(np.exp(-z)) + (1 - y) * z, weights=s), rel=1e-9)

@@ -1,24 +1,18 @@
-"""Compiled loops of the online learner: rows one after another, each predicted and then learnt from.
-
-Compiled once per machine and kept on disk, as `passes` are; after a change in `formulas` this file must be saved again.
-"""
+"""Loops of the online learner, for `native.loops`: rows one after another, each predicted and then learnt from."""
 
 from math import copysign, expm1, log1p, sqrt
-from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from thalweg.formulas import curvature, log_loss, residual, sigmoid, softplus
+from thalweg.native import loop
 
 for _formula in (sigmoid, softplus, log_loss, residual, curvature):
     register_jitable(_formula)
 
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
 
-
-@_compiled
+@loop
 def shrunk(w: float, rate: float, rows: float, l1: float, l2: float) -> float:
     """The weight after that many proximal steps of both penalties: w ← soft(w, rate·l1)/(1 + rate·l2) for each row."""
     size = abs(w)
@@ -30,7 +24,7 @@ def shrunk(w: float, rate: float, rows: float, l1: float, l2: float) -> float:
     return copysign(max(size, 0.0), w)
 
 
-@_compiled
+@loop
 def adaptive_pass(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -47,6 +41,7 @@ def adaptive_pass(
     seen: int,
     bins: np.ndarray,
     range_: float,
+    rates: np.ndarray,
 ) -> float:
     """Σ s·loss of the rows, each predicted before it was learnt from; the state is changed in place.
 
@@ -55,13 +50,11 @@ def adaptive_pass(
     intercept  (2,) b and the sum of its squared gradients, likewise; empty where there is none
     seen       rows learnt from so far
     bins       (2, B) the rows' weights are counted by their label and their margin, from -range_ to range_
+    rates      float32, as many as the longest row has entries: room to work in
     weight and offset may be empty: all ones, all zeros.
     """
     loss, per_bin, last = 0.0, bins.shape[1] / (2.0 * range_), bins.shape[1] - 1
-    base, longest = np.float32(rate), 0
-    for i in range(len(y)):
-        longest = max(longest, indptr[i + 1] - indptr[i])
-    rates = np.empty(longest, np.float32)
+    base = np.float32(rate)
     penalised = l1 > 0.0 or l2 > 0.0
     for i in range(len(y)):
         start, stop = indptr[i], indptr[i + 1]
@@ -104,7 +97,7 @@ def adaptive_pass(
     return loss
 
 
-@_compiled
+@loop
 def implicit(r: float, s: float, y: float, z: float, reach: float) -> float:
     """The residual at the margin that the update with it leads to: it never goes past the label.
 
@@ -131,25 +124,26 @@ def implicit(r: float, s: float, y: float, z: float, reach: float) -> float:
     return u
 
 
-@_compiled
-def settle(weights: np.ndarray, touched: np.ndarray, rate: float, l1: float, l2: float, seen: int) -> np.ndarray:
-    """(P,) every weight, shrunk by the rows since it was touched."""
-    settled = np.empty(len(weights))
+@loop
+def settle(
+    weights: np.ndarray, touched: np.ndarray, rate: float, l1: float, l2: float, seen: int, settled: np.ndarray
+) -> None:
+    """Every weight, shrunk by the rows since it was touched, into settled (P,)."""
     for j in range(len(weights)):
         settled[j] = weights[j, 0]
         if len(touched) > 0:
             settled[j] = shrunk(weights[j, 0], rate / sqrt(weights[j, 1]), seen - touched[j], l1, l2)
-    return settled
 
 
-@_compiled
-def register(slots: np.ndarray, marks: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """Which of the words, at these slots and with these marks, are the first or second of their slot, and not known.
+@loop
+def register(slots: np.ndarray, marks: np.ndarray, owners: np.ndarray, new: np.ndarray) -> int:
+    """The words, at these slots and with these marks, that are the first or second of their slot, and not known.
 
+    Their places come into new (m,), and how many they are is returned.
     owners (P, 2) uint16 remembers the marks of two words each; later ones share the slot unnamed. The lowest bit of a
     mark is set, and is cleared in owners where the word was forgotten: it is new again when it comes back.
     """
-    new, known = np.zeros(len(slots), np.bool_), np.uint16(1)
+    count, known = 0, np.uint16(1)
     for i in range(len(slots)):
         j = slots[i]
         if owners[j, 0] == marks[i] or owners[j, 1] == marks[i]:
@@ -157,6 +151,7 @@ def register(slots: np.ndarray, marks: np.ndarray, owners: np.ndarray) -> np.nda
         for place in range(2):
             if owners[j, place] == 0 or owners[j, place] | known == marks[i]:
                 owners[j, place] = marks[i]
-                new[i] = True
+                new[count] = i
+                count += 1
                 break
-    return new
+    return count

@@ -3,12 +3,10 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 
+from thalweg import native
 from thalweg.kernels.sparse import Sparse, standardized_gram
 from thalweg.kernels.sums import Sums, Updates, Want
 from thalweg.rows.block import Block
@@ -76,7 +74,7 @@ class Compiled:
             w, total = _column(theta, j).copy(), np.zeros(csr.p)
             after[-1, j], sums[-1, j] = passes().sweep_pass(
                 csr.indptr, csr.indices, csr.data, *_labels(block), updates.size, np.asarray(updates.rates, float),
-                updates.scale, updates.l2, updates.intercept, w, float(theta[-1, j]), total,
+                updates.scale, updates.l2, updates.intercept, w, float(theta[-1, j]), total, np.empty(updates.size),
             )  # fmt: skip
             after[:-1, j], sums[:-1, j] = w, total
         return after, sums
@@ -104,10 +102,9 @@ class Compiled:
         total.product[:-1, j] = columns
 
 
-@cache
-def passes() -> Any:
-    """The compiled loops; Numba is imported when the first large sparse problem comes, not before."""
-    return import_module("thalweg.kernels.passes")
+def passes() -> native.Loops:
+    """The compiled loops."""
+    return native.loops("thalweg.kernels.passes")
 
 
 def get_ready(csr: Csr, tell: Callable[[str], None]) -> None:

@@ -1,26 +1,18 @@
-"""Loops over the entries of CSR rows, one model at a time, outside Python's lock.
-
-Compiled once per machine and kept on disk beside this file, or where NUMBA_CACHE_DIR says. The formulas are those of
-`formulas`, compiled with them; after a change there this file must be saved again, since Numba looks at its date only.
-"""
+"""Loops over the entries of CSR rows, one model at a time, for `native.loops`. The formulas are those of `formulas`."""
 
 from math import inf
-from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from thalweg.formulas import curvature, divergence, log_loss, residual, sigmoid, softplus
+from thalweg.native import loop
 
 for _formula in (sigmoid, softplus, log_loss, residual, curvature, divergence):
     register_jitable(_formula)
 
-# no fastmath: it turns indexed sums into AVX-512 gathers, several times slower on the processors measured
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
 
-
-@_compiled
+@loop
 def _dot(data: np.ndarray, indices: np.ndarray, start: int, stop: int, w: np.ndarray, b: float) -> float:
     """b + Σ data·w[indices] in four running sums: one alone waits for each addition before the next."""
     u0, u1, u2, u3 = b, 0.0, 0.0, 0.0
@@ -35,7 +27,7 @@ def _dot(data: np.ndarray, indices: np.ndarray, start: int, stop: int, w: np.nda
     return (u0 + u1) + (u2 + u3)
 
 
-@_compiled
+@loop
 def sums_pass(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -77,7 +69,7 @@ def sums_pass(
     return loss, total_r, total_h
 
 
-@_compiled
+@loop
 def step_pass(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -111,7 +103,7 @@ def step_pass(
     return reach, total, total_hd
 
 
-@_compiled
+@loop
 def product_pass(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -132,7 +124,7 @@ def product_pass(
     return total
 
 
-@_compiled
+@loop
 def squares_pass(
     indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, weight: np.ndarray, columns: np.ndarray
 ) -> None:
@@ -145,7 +137,7 @@ def squares_pass(
             columns[indices[t], 1] += s * x * x
 
 
-@_compiled
+@loop
 def gram_pass(
     indptr: np.ndarray, indices: np.ndarray, data: np.ndarray, curvatures: np.ndarray, gram: np.ndarray
 ) -> None:
@@ -160,7 +152,7 @@ def gram_pass(
                     gram[j, indices[k]] += u * data[k]
 
 
-@_compiled
+@loop
 def sweep_pass(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -176,15 +168,17 @@ def sweep_pass(
     w: np.ndarray,
     b: float,
     sums: np.ndarray,
+    residuals: np.ndarray,
 ) -> tuple[float, float]:
     """Mini-batches one after another: w and the sum of all w on the way, in place; returns b and the sum of all b.
+
+    residuals (size,) is room to work in.
 
     An update costs the entries of its rows: w = a·v shrinks by its factor a, and the sum of all w is A·v + u with A the
     sum of all a, where u takes back what a change of v adds to it too much (Bottou, Stochastic Gradient Descent
     Tricks, 2012, section 5).
     """
     a, total_a, total_b = 1.0, 0.0, 0.0
-    residuals = np.empty(size)
     for number in range(len(rates)):
         first, last = number * size, min((number + 1) * size, len(y))
         for i in range(first, last):

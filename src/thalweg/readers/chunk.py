@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+WORDY = ("text", "words")  # forms of words; the second asks for no dictionary, where that is cheaper
 Position = dict[str, int]  # where a stream goes on from: what each kind of source needs, as JSON can hold it
 
 
@@ -13,7 +14,8 @@ Position = dict[str, int]  # where a stream goes on from: what each kind of sour
 class Chunk:
     """Consecutive rows; what could not be read is left out and told.
 
-    columns  name -> float64 (numbers; dates in days since 1970-01-01), or a dictionary of trimmed words; holes are null
+    columns  name -> numbers of any width (dates in days since 1970-01-01), a dictionary of trimmed words, or trimmed
+             words one by one; holes are null
     n        rows
     after    where the next chunk begins
     place    row of the chunk -> "file, row 12 (line 13)"
@@ -32,14 +34,15 @@ class Chunk:
     def numbers(self, name: str) -> np.ndarray:
         """(n,) the numbers of a column, NaN where there is a hole; made once."""
         if name not in self._numbers:
-            self._numbers[name] = _filled(self.columns[name], np.nan, np.float64)
+            array = self.columns[name]
+            self._numbers[name] = _filled(array, array.type.to_pandas_dtype(), np.nan, np.float64)
         return self._numbers[name]
 
     def codes(self, name: str) -> tuple[np.ndarray, Any]:
         """(n,) places in the dictionary, its length where there is a hole; and the dictionary, an array of words."""
         array = self.columns[name]
         words = array.dictionary
-        return _filled(array.indices, len(words), np.int32), words
+        return _filled(array.indices, np.int32, len(words), np.int32), words
 
     def part(self, start: int, stop: int) -> "Chunk":
         """Consecutive rows of it, sharing their memory."""
@@ -57,13 +60,13 @@ class Chunk:
         )
 
 
-def _filled(array: Any, hole: float, dtype: type) -> np.ndarray:
-    """(n,) an Arrow array's values, which are of that type, and `hole` where there is none.
+def _filled(array: Any, held: Any, hole: float, dtype: type) -> np.ndarray:
+    """(n,) an Arrow array's values, held as one type, as another; and `hole` where there is none.
 
     From its buffers, since `fill_null` takes ten times as long to begin with, and a chunk has many columns.
     """
     valid, values = array.buffers()
-    found: np.ndarray = np.frombuffer(values, dtype)[array.offset : array.offset + len(array)]
+    found: np.ndarray = np.frombuffer(values, held)[array.offset : array.offset + len(array)].astype(dtype, copy=False)
     if not array.null_count:
         return found
     bits = np.unpackbits(np.frombuffer(valid, np.uint8), count=array.offset + len(array), bitorder="little")

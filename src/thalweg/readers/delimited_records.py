@@ -15,6 +15,7 @@ from pyarrow import csv as arrow_csv
 
 from thalweg.readers.delimited import wrong_width
 
+BLOCK = 1 << 19  # bytes parsed at a time: Arrow sets as many aside for every column of words
 _LIMIT = threading.Lock()  # the longest field that `csv` takes is one for all threads
 
 
@@ -29,21 +30,21 @@ class Records:
 
     def read(self, typed: Mapping[str, Any], missing: tuple[str, ...]) -> Any:
         """The columns wanted, as one batch. Raises ArrowInvalid for a value of another type."""
-        self.left_out, self.bad = set(), {}
         if not self.data.strip(b"\r\n"):
             return pyarrow.RecordBatch.from_pylist([], schema=pyarrow.schema(list(typed.items())))
         try:
-            table = self._parsed(typed, missing)
-        except pyarrow.ArrowCancelled:  # Arrow hands Ctrl-C on to whom it is meant for, but drops what it parsed
-            self.left_out, self.bad = set(), {}
-            table = self._parsed(typed, missing)
+            table = self._parsed(typed, missing, BLOCK)
+        except (pyarrow.ArrowCancelled, pyarrow.ArrowInvalid):
+            # Arrow hands Ctrl-C on to whom it is meant for, but drops what it parsed; and a record may be a block long
+            table = self._parsed(typed, missing, len(self.data) + 1)
         batches = table.combine_chunks().to_batches()
         return batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=table.schema)
 
-    def _parsed(self, typed: Mapping[str, Any], missing: tuple[str, ...]) -> Any:
+    def _parsed(self, typed: Mapping[str, Any], missing: tuple[str, ...], block: int) -> Any:
+        self.left_out, self.bad = set(), {}
         return arrow_csv.read_csv(
             pyarrow.BufferReader(self.data),
-            arrow_csv.ReadOptions(use_threads=False, column_names=self.names, block_size=max(len(self.data), 1) + 1),
+            arrow_csv.ReadOptions(use_threads=False, column_names=self.names, block_size=block),
             arrow_csv.ParseOptions(
                 delimiter=self.delimiter,
                 newlines_in_values=b'"' in self.data,
@@ -53,7 +54,7 @@ class Records:
                 column_types=dict(typed),
                 include_columns=list(typed),
                 null_values=list(missing),
-                strings_can_be_null=False,
+                strings_can_be_null=True,
             ),
         )
 

@@ -14,11 +14,11 @@ import pyarrow
 
 from thalweg.ahead import in_order
 from thalweg.errors import DataError
-from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.delimited import Heading, heading
 from thalweg.readers.delimited_records import Records
 from thalweg.readers.files import is_packed, opened, pieces
-from thalweg.readers.forms import WORDS, Complaint, as_read, days, number, readable
+from thalweg.readers.forms import Complaint, as_read, days, number, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
 _PIECE = 3 << 20
@@ -146,7 +146,7 @@ class _File:
             if cut == 0 or (buffer.ended and buffer.empty):
                 cut = len(data)
             buffer.give_back(data[cut:])
-            line += data.count(b"\n", 0, cut)
+            line += int(np.count_nonzero(np.frombuffer(data, np.uint8, cut) == 10))
             yield data[:cut], line
         self._watched.check()
 
@@ -173,7 +173,7 @@ class _File:
     ) -> Chunk:
         """The records as a chunk; `line` is the file's line they begin on, `kinds` what the columns hold."""
         records = Records(self.path, self.names, self.top.delimiter, data, line)
-        typed = {name: _TYPES[form] for name, form in forms.items()}
+        typed = {name: _TYPES.get(form, pyarrow.string()) for name, form in forms.items()}
         try:
             batch = records.read(typed, missing)
         except pyarrow.ArrowInvalid:  # some value is not what was expected: now every column as bytes
@@ -182,21 +182,26 @@ class _File:
         if records.bad and not skip:
             raise DataError(records.bad[min(records.bad)])
         told = tuple(records.bad[key] for key in sorted(records.bad))
-        columns = []
+        columns, settled = [], set()
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if forms[name] == "text":
-                column = as_read(_as_dictionary(column), (kinds or {}).get(name, "text"))
+            kind = (kinds or {}).get(name, "text")
+            if forms[name] == "words" and kind == "text" and _trimmed(column):
+                settled.add(name)
+            elif forms[name] in WORDY:
+                column = as_read(column.dictionary_encode(), kind)
             columns.append(column)
         batch = pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
-        chunk = readable(batch, forms, missing, records.place, skip, complaint)
+        chunk = readable(batch, forms, missing, records.place, skip, complaint, settled=settled)
         return replace(chunk, bad=(*told, *chunk.bad))
 
 
-_TYPES = {"number": pyarrow.float64(), "date": pyarrow.timestamp("us"), "text": WORDS}
+_TYPES = {"number": pyarrow.float64(), "date": pyarrow.timestamp("us")}
 
 
-def _as_dictionary(column: Any) -> Any:
-    return column.dictionary_encode() if pyarrow.types.is_string(column.type) else column
+def _trimmed(strings: Any) -> bool:
+    """Whether they are for sure as a `Chunk` has words: without a space at their ends, since there is none at all."""
+    letters = strings.buffers()[2]
+    return letters is None or b" " not in memoryview(letters).tobytes()
 
 
 def _last_end(data: bytes) -> int:

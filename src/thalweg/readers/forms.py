@@ -1,7 +1,7 @@
 """Arrow arrays of any type in the two forms a `Chunk` has: numbers, and words."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,9 @@ import pyarrow
 from pyarrow import compute, types
 
 from thalweg.errors import DataError
-from thalweg.readers.chunk import Chunk
+from thalweg.readers.chunk import WORDY, Chunk
 
-WORDS = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+_FEW = 4  # values of a column whose dictionaries are all kept: of few values the order differs from batch to batch
 _DAY = 86400e6  # microseconds
 
 Complaint = Callable[[str, str, str], str]  # column, value, form wanted -> what is wrong
@@ -39,17 +39,22 @@ def readable(
     skip: bool,
     complaint: Complaint | None = None,
     seen: dict[str, Any] | None = None,
+    settled: Collection[str] = (),
 ) -> Chunk:
     """The columns wanted of an Arrow batch; rows with a value that is not of its form are left out, or refused.
 
-    `seen`, where given, keeps each column's last dictionary, which batches of one file often share.
+    seen     where given, keeps each column's last dictionaries, which batches of one file often share
+    settled  columns that are as a `Chunk` has them already
     """
     complaint = complaint or unexpected
     columns: dict[str, Any] = {}
     sentences: dict[int, str] = {}
     for name, form in forms.items():
         array = batch.column(name)
-        if seen is not None and form == "text" and types.is_dictionary(array.type):
+        if name in settled:
+            columns[name] = array
+            continue
+        if seen is not None and form in WORDY and (types.is_dictionary(array.type) or types.is_integer(array.type)):
             columns[name] = _again(array, seen, name, missing)
             continue
         columns[name], found = in_form(array, form, missing)
@@ -93,16 +98,18 @@ def unexpected(column: str, value: str, form: str) -> str:
 
 
 def in_form(array: Any, form: str, missing: Sequence[str]) -> tuple[Any, dict[int, str]]:
-    """An Arrow array as `Chunk` has it, form being "number", "date" or "text"; row -> value of those that cannot be.
+    """An Arrow array as `Chunk` has it, form being "number", "date", "text" or "words"; row -> value of what cannot be.
 
-    What cannot be is null in the array.
+    That is null in the array.
     """
     if types.is_null(array.type):
-        array = array.cast(pyarrow.string() if form == "text" else pyarrow.float64())
+        array = array.cast(pyarrow.string() if form in WORDY else pyarrow.float64())
     kind = kind_of_type(array.type)
-    if form == "text":
+    if form in WORDY:
         return _as_words(array, kind, missing), {}
     if kind == "number" and form == "number":
+        if types.is_integer(array.type):
+            return array, {}
         values = array if types.is_float64(array.type) else array.cast(pyarrow.float64(), safe=False)
         if types.is_floating(array.type) and np.isnan(np.frombuffer(values.buffers()[1])).any():
             values = compute.if_else(compute.is_nan(values), None, values)
@@ -137,18 +144,21 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
 
 def _again(array: Any, seen: dict[str, Any], name: str, missing: Sequence[str]) -> Any:
     """The words of a column whose dictionary may be that of the batch before: then they are not trimmed again."""
-    raw = array.dictionary
-    if name not in seen or not _same_words(raw, seen[name][0]):
+    array = array if types.is_dictionary(array.type) else array.dictionary_encode()
+    raw, last = array.dictionary, seen.get(name, ())
+    found = next((known for known in last if _same_words(raw, known[0])), None)
+    if found is None:
         places = pyarrow.DictionaryArray.from_arrays(pyarrow.array(np.arange(len(raw), dtype=np.int32)), raw)
         known = _as_words(places, kind_of_type(array.type), missing)
-        seen[name] = (raw, known.dictionary, known.indices if known.null_count else None)
-    _, words, kept = seen[name]
+        found = (raw, known.dictionary, known.indices if known.null_count else None)
+        seen[name] = [found, *last][: _FEW if len(raw) <= _FEW else 1]
+    _, words, kept = found
     indices = _in_words(array.indices)
-    return pyarrow.DictionaryArray.from_arrays(indices if kept is None else kept.take(indices), words)
+    return pyarrow.DictionaryArray.from_arrays(indices if kept is None else kept.take(indices), words, safe=False)
 
 
 def _in_words(indices: Any) -> Any:
-    """Places in a dictionary as `WORDS` has them."""
+    """Places in a dictionary, as a `Chunk` has them."""
     return indices if types.is_int32(indices.type) else indices.cast(pyarrow.int32())
 
 

@@ -6,12 +6,13 @@ it can round, is left to the parser below, which also knows the words for it.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from thalweg import native
 from thalweg.ahead import ahead
 from thalweg.errors import DataError
 from thalweg.readers.files import fingerprint, pieces
@@ -125,9 +126,8 @@ def _chunks(path: Path) -> Generator[bytes]:
 
 def _compiled(out: _Arrays, chunk: bytes) -> bool:
     """Parse a chunk by compiled code; False, and nothing kept, where there is a line it does not take."""
-    passes: Any = import_module("thalweg.readers.libsvm_passes")
-    rows, entries, odd = passes.parse(
-        np.frombuffer(chunk, np.uint8), passes.TENS, out.labels, out.indptr, out.indices, out.data,
+    rows, entries, odd = native.loops("thalweg.readers.libsvm_passes").parse(
+        np.frombuffer(chunk, np.uint8), _tens(), out.labels, out.indptr, out.indices, out.data,
         odd_numbers := np.empty((1000, 3), np.int64),
     )  # fmt: skip
     if rows < 0:
@@ -139,6 +139,17 @@ def _compiled(out: _Arrays, chunk: bytes) -> bool:
         out.data[where] = value
     out.rows, out.entries = rows, entries
     return True
+
+
+@cache
+def _tens() -> np.ndarray:
+    """(401, 2): the powers of ten from -200 to 200, as doubles, and what those are short of them."""
+    rows = []
+    for e in range(-200, 201):
+        exact = Fraction(10) ** e
+        high = float(exact)
+        rows.append((high, float(exact - Fraction(high))))
+    return np.array(rows)
 
 
 def _plainly(path: Path, out: _Arrays, chunk: bytes, line: int) -> None:

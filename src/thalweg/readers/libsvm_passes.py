@@ -1,38 +1,20 @@
-"""Compiled code for large libsvm files: bytes to numbers, each rounded as Python rounds it or left to Python.
+"""A loop over libsvm files, for `native.loops`: bytes to numbers, each rounded as Python rounds it or left to Python.
 
 A number of up to 19 digits is its digits, an integer below 2^64, times a power of ten. The product is taken in twice
 the precision of a double (Dekker, 1971); where even that cannot tell which of two doubles is nearer, Python decides.
 """
 
-from fractions import Fraction
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-_REACH = 200  # powers of ten kept
-
-
-def _table() -> np.ndarray:
-    """(2·reach + 1, 2): 10^e as a double and what that double is short of it."""
-    rows = []
-    for e in range(-_REACH, _REACH + 1):
-        exact = Fraction(10) ** e
-        high = float(exact)
-        rows.append((high, float(exact - Fraction(high))))
-    return np.array(rows)
+from thalweg.native import loop
 
 
-TENS = _table()
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
-
-
-@_compiled
+@loop
 def _scaled(digits: np.uint64, exponent: int, tens: np.ndarray) -> tuple[float, bool]:
     """digits·10^exponent rounded to the nearest double, and whether that is certain."""
     low = digits & np.uint64(0x7FF) if digits >= np.uint64(1 << 53) else np.uint64(0)
     high_digits, low_digits = float(digits - low), float(low)
-    t, t_low = tens[exponent + _REACH, 0], tens[exponent + _REACH, 1]
+    t, t_low = tens[exponent + len(tens) // 2, 0], tens[exponent + len(tens) // 2, 1]
     product = high_digits * t
     c = 134217729.0 * high_digits
     a1 = c - (c - high_digits)
@@ -47,7 +29,7 @@ def _scaled(digits: np.uint64, exponent: int, tens: np.ndarray) -> tuple[float, 
     return value, product + (tail - doubt) == product + (tail + doubt)
 
 
-@_compiled
+@loop
 def _read_number(text: np.ndarray, at: int, tens: np.ndarray) -> tuple[float, int, bool]:
     """The number that begins at `at`, where it ends (-1: there is none), and whether it is certain."""
     n = len(text)
@@ -92,7 +74,7 @@ def _read_number(text: np.ndarray, at: int, tens: np.ndarray) -> tuple[float, in
         value = 0.0
     elif exponent == 0 and digits < np.uint64(1 << 53):
         value = float(digits)
-    elif -_REACH <= exponent <= _REACH:
+    elif abs(exponent) <= len(tens) // 2:
         value, sure = _scaled(digits, exponent, tens)
         certain = certain and sure
     else:
@@ -100,7 +82,7 @@ def _read_number(text: np.ndarray, at: int, tens: np.ndarray) -> tuple[float, in
     return -value if negative else value, at, certain
 
 
-@_compiled
+@loop
 def parse(
     text: np.ndarray,
     tens: np.ndarray,

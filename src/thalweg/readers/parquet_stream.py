@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError
-from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
@@ -39,7 +39,7 @@ class ParquetStream(Stream):
         begin = at or {"file": 0, "group": 0, "batch": 0, "read": 0}
         read, names = begin["read"], list(forms)
         seen: dict[str, Any] = {}
-        words = [name for name in names if forms[name] == "text" and self.columns[name] == "text"]
+        words = [name for name in names if forms[name] in WORDY and self.columns[name] == "text"]
         for f in range(begin["file"], len(self._files)):
             file, before = self._files[f], sum(self._rows[:f])
             with _opened(file, words) as parquet:

@@ -44,7 +44,7 @@ class Stream(Columns, ABC):
 
     @abstractmethod
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
-        """The rows from a position on, or all; `forms` says of each column wanted "number", "date" or "text".
+        """The rows from a position on, or all; `forms` says of each column wanted "number", "date", "text" or "words".
 
         Raises DataError, with file, row, column and value, for what cannot be read; with `skip` a row that cannot is
         left out.

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, hstack, vstack
 
 from thalweg.errors import DataError
 from thalweg.readers import Table
-from thalweg.readers.chunk import Chunk, infinite
+from thalweg.readers.chunk import WORDY, Chunk, infinite
 from thalweg.readers.table import hole_sql
 from thalweg.recipe.columns import UNSEEN, CategoryColumn, MatrixColumns, NumberColumn, TextColumn
 from thalweg.recipe.hashing import HashedColumns
@@ -68,13 +68,16 @@ class ChunkEncoder:
 
 
 def forms_of(columns: Sequence[Column]) -> dict[str, str]:
-    """Which raw columns they come from, and in which form: "number", "date" or "text"."""
+    """Which raw columns they come from, and in which form: "number", "date", "text" or "words"."""
     forms: dict[str, str] = {}
     for column in columns:
         if isinstance(column, NumberColumn):
             forms[column.name] = column.kind
         elif isinstance(column, HashedColumns):
-            forms |= dict.fromkeys((*column.hashing.categories, *column.hashing.texts), "text")
+            forms |= {
+                **dict.fromkeys(column.hashing.categories, "words"),
+                **dict.fromkeys(column.hashing.texts, "text"),
+            }
         else:
             forms |= dict.fromkeys(column.sources, "number" if isinstance(column, MatrixColumns) else "text")
     return forms
@@ -219,7 +222,7 @@ _ENCODERS: dict[type, Any] = {
 def _as_chunk(table: Table, places: np.ndarray | slice, batch: Any, forms: Mapping[str, str]) -> Chunk:
     columns = {}
     for i, (name, form) in enumerate(forms.items()):
-        columns[name] = batch.column(i).dictionary_encode() if form == "text" else batch.column(i)
+        columns[name] = batch.column(i).dictionary_encode() if form in WORDY else batch.column(i)
 
     def place(row: int) -> str:
         return table.place(places.start + row if isinstance(places, slice) else int(places[row]))
@@ -230,7 +233,7 @@ def _as_chunk(table: Table, places: np.ndarray | slice, batch: Any, forms: Mappi
 def _sql(table: Table, name: str, form: str, missing: tuple[str, ...]) -> str:
     """What SQL asks for a column in that form. Raises DataError for the first value that is of another."""
     kind = table.require(name, "this model")
-    if form == "text":
+    if form in WORDY:
         return table.words(name, missing)
     if kind == form:
         return f"coalesce({table.number(name)}, 'nan'::DOUBLE)"

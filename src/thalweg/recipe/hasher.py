@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pyarrow
+from pyarrow.types import is_dictionary
 from scipy.sparse import csr_array
 
+from thalweg import native
 from thalweg.errors import DataError
 from thalweg.readers.chunk import Chunk, infinite
+from thalweg.recipe.arrow_memory import located
 from thalweg.recipe.columns import MISSING
 from thalweg.recipe.hashing import HashedColumns, Hashing
 from thalweg.recipe.text import tokens_of, unit_rows, with_empty_row
 from thalweg.rows import Csr
 
+_NONE = np.empty(0)
+_REMEMBERED = 1 << 11  # hashes of each column of a chunk, so that most words are met once
 _SEED = 0xCBF29CE484222325  # FNV's offset basis
 
 
@@ -49,13 +53,14 @@ class _Known:
     named: Any
 
 
-@dataclass(frozen=True)
-class _Coded:
-    """A category of a chunk: codes (n,), the last one for holes, into what is known."""
+@dataclass(frozen=True, eq=False)
+class _Category:
+    """A category of a chunk: an Arrow array, and the hashes its codes point at."""
 
+    array: Any
     codes: np.ndarray
-    known: _Known
-    has_hole: bool
+    hashes: np.ndarray
+    named: Any
 
 
 class HashedMargins:
@@ -71,12 +76,13 @@ class HashedMargins:
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """(n,) margins without the intercept."""
-        for name in self._column.hashing.numbers:
-            values = chunk.numbers(name)
-            if np.isinf(values).any():
-                row = int(np.argmax(np.isinf(values)))
-                raise DataError(f"{chunk.place(row)}: {infinite(name, values[row])}")
-        X, _ = self._hasher.rows(chunk, self._means, self._scales, np.float64)
+        numbers = self._hasher.numbers(chunk)
+        if np.isinf(measured(numbers, None)[4]).any():
+            for name, values in zip(self._column.hashing.numbers, numbers, strict=True):
+                if np.isinf(values).any():
+                    row = int(np.argmax(np.isinf(values)))
+                    raise DataError(f"{chunk.place(row)}: {infinite(name, values[row])}")
+        X, _ = self._hasher.rows(chunk, numbers, self._means, self._scales, np.float64)
         return X @ self._weights
 
 
@@ -91,7 +97,8 @@ class HashedEncoder:
     def __call__(self, chunk: Chunk) -> Any:
         """CSR, what has no weight left out."""
         column = self._column
-        X, _ = self._hasher.rows(chunk, np.array(column.means), np.array(column.scales), np.float64)
+        numbers = self._hasher.numbers(chunk)
+        X, _ = self._hasher.rows(chunk, numbers, np.array(column.means), np.array(column.scales), np.float64)
         at = self._places[X.indices]
         kept = at >= 0
         indptr = np.concatenate([[0], np.cumsum(kept)])[X.indptr]
@@ -106,67 +113,106 @@ class Hasher:
         self._mask = np.uint64((1 << hashing.bits) - 1)
         self._last: dict[str, tuple[Any, _Known]] = {}
 
+    def numbers(self, chunk: Chunk) -> np.ndarray:
+        """(numbers, n) of a chunk, holes NaN."""
+        found = np.empty((len(self.hashing.numbers), chunk.n))
+        _numbers().fill_numbers(located([chunk.columns[name] for name in self.hashing.numbers]), found)
+        return found
+
     def rows(
-        self, chunk: Chunk, mean: np.ndarray, scale: np.ndarray, dtype: type = np.float32
+        self, chunk: Chunk, numbers: np.ndarray, mean: np.ndarray, scale: np.ndarray, dtype: type = np.float32
     ) -> tuple[Csr, list[Words]]:
-        """(n, width) rows, numbers centred and scaled by mean and scale (numbers,); and the words they hold."""
+        """(n, width) rows, the numbers (k, n) centred and scaled by mean and scale (k,); and the words they hold."""
         spec, n = self.hashing, chunk.n
-        numbers = {name: chunk.numbers(name) for name in spec.numbers}
-        coded = {name: self._coded(name, *chunk.codes(name)) for name in spec.categories}
         texts = [self._text(chunk, name) for name in spec.texts]
-        fixed = len(spec.numbers) + len(spec.categories) + len(spec.crosses)
-        lengths = np.full(n, fixed, dtype=np.int64)
+        at = len(spec.numbers) + len(spec.categories)
+        lengths = np.full(n, at + len(spec.crosses), dtype=np.int64)
         for counts, _, _ in texts:
             lengths += np.diff(counts.indptr)
         indptr = np.concatenate([[0], np.cumsum(lengths)])
         indices = np.empty(indptr[-1], dtype=np.int32)
         data = np.ones(indptr[-1], dtype=dtype)
-        start, at, words = indptr[:-1], len(numbers) + len(coded), []
-        if numbers:
-            passes().place_numbers(np.stack(list(numbers.values())), mean, scale, start, indices, data)
-        if coded:
-            ends = np.cumsum([len(column.known.slots) for column in coded.values()])
-            slots = np.concatenate([column.known.slots for column in coded.values()])
-            codes = np.stack([column.codes for column in coded.values()])
-            passes().place_words(codes, slots, ends, start, len(numbers), indices)
-        for source, column in enumerate(coded.values()):
-            known = column.known
-            met = len(known.slots) - 1 + column.has_hole
-            words.append(Words(source, known.slots[:met], known.marks[:met], known.named, known))
+        start = indptr[:-1]
+        _numbers().place_numbers(numbers, mean, scale, start, indices, data)
+        words = self._place_words(chunk, start, indices)
         crossed = {name for pair in spec.crosses for name in pair}
+        categories = {name: self._category(chunk, name) for name in spec.categories if name in crossed}
         standard = {
-            name: _filled((values - mean[i]) / scale[i])
-            for i, (name, values) in enumerate(numbers.items())
-            if name in crossed
+            name: _filled((numbers[i] - mean[i]) / scale[i]) for i, name in enumerate(spec.numbers) if name in crossed
         }
         for source, pair in enumerate(spec.crosses, len(spec.categories) + len(spec.texts)):
-            hashes, factors, named = _crossed(pair, coded, standard, n)
-            slots = self._slots(hashes)
+            hashes, factors, named = _crossed(pair, categories, standard, n)
+            slots, marks = self._split(hashes)
             indices[start + at] = slots
             if factors is not None:
                 data[start + at] = factors
-            words.append(Words(source, slots, _marks(hashes), named))
+            words.append(Words(source, slots, marks, named))
             at += 1
         for source, (counts, tokens, hashes) in enumerate(texts, len(spec.categories)):
-            slots = self._slots(hashes)
+            slots, marks = self._split(hashes)
             places = _within(start + at, counts.indptr)
             indices[places], data[places] = slots[counts.indices], counts.data
             start = start + np.diff(counts.indptr)
-            words.append(Words(source, slots, _marks(hashes), _Taken(tokens)))
+            words.append(Words(source, slots, marks, _Taken(tokens)))
         return Csr(indptr, indices, data, spec.width), words
 
-    def _coded(self, name: str, codes: np.ndarray, dictionary: Any) -> _Coded:
-        """The category's codes; a dictionary that is the last chunk's is not hashed again."""
+    def _place_words(self, chunk: Chunk, start: np.ndarray, indices: np.ndarray) -> list[Words]:
+        """The categories' columns into indices, each row's from start + numbers on; and the words they hold."""
+        spec = self.hashing
+        words: list[Words] = []
+        coded: list[tuple[int, Any, _Known]] = []
+        plain: list[tuple[int, Any]] = []
+        for source, name in enumerate(spec.categories):
+            array = chunk.columns[name]
+            if not is_dictionary(array.type):
+                plain.append((source, array))
+                continue
+            known = self._known(name, array.dictionary)
+            coded.append((source, array.indices, known))
+            met = len(known.slots) - (array.null_count == 0)  # the hole's only where there is one
+            words.append(Words(source, known.slots[:met], known.marks[:met], known.named, known))
+        if coded:
+            sources, codes, dictionaries = zip(*coded, strict=True)
+            ends = np.cumsum([len(known.slots) for known in dictionaries])
+            slots = np.concatenate([known.slots for known in dictionaries])
+            at = np.array(sources) + len(spec.numbers)
+            _words().place_words(located(codes), slots, ends, start, at, indices)
+        if plain:
+            chosen, arrays = zip(*plain, strict=True)
+            seeds = np.array([_seed(spec.categories[source]) for source in chosen])
+            holes = np.array([_hash_of_hole(spec.categories[source]) for source in chosen])
+            places, hashes = np.empty((len(plain), chunk.n), np.int32), np.empty((len(plain), chunk.n), np.uint64)
+            at = np.array(chosen) + len(spec.numbers)
+            last, counts = np.zeros((len(plain), _REMEMBERED), np.uint64), np.zeros(len(plain), np.int64)
+            _words().place_strings(
+                located(arrays), seeds, holes, self._mask, spec.offset, start, at, indices, last, places, hashes, counts
+            )
+            for i, (source, array) in enumerate(plain):
+                named = _Taken(array, places[i, : counts[i]].copy())
+                words.append(Words(source, *self._split(hashes[i, : counts[i]]), named))
+        return words
+
+    def _known(self, name: str, dictionary: Any) -> _Known:
+        """What is known of a category's dictionary, which is not hashed again where it is the last chunk's."""
         last = self._last.get(name)
         if last is None or not _same(last[0], dictionary):
             words = pyarrow.concat_arrays([dictionary, pyarrow.array([MISSING])])
-            hashes = _hashed(words, _seed(name))
-            known = _Known(words, hashes, self._slots(hashes), _marks(hashes), _Taken(words))
-            last = self._last[name] = (dictionary, known)
-        return _Coded(codes, last[1], bool((codes == len(dictionary)).any()))
+            hashes = _hashed(words, name)
+            last = self._last[name] = (dictionary, _Known(words, hashes, *self._split(hashes), _Taken(words)))
+        return last[1]
 
-    def _slots(self, hashes: np.ndarray) -> np.ndarray:
-        return (hashes & self._mask).astype(np.int32) + np.int32(self.hashing.offset)
+    def _category(self, chunk: Chunk, name: str) -> _Category:
+        array = chunk.columns[name]
+        if not is_dictionary(array.type):
+            return _Category(array, np.arange(chunk.n, dtype=np.int32), _hashed(array, name), _Taken(array))
+        known = self._known(name, array.dictionary)
+        return _Category(array, chunk.codes(name)[0], known.hashes, known.named)
+
+    def _split(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and marks (m,) of hashes."""
+        slots, marks = np.empty(len(hashes), np.int32), np.empty(len(hashes), np.uint16)
+        _words().split(hashes, self._mask, self.hashing.offset, slots, marks)
+        return slots, marks
 
     def _text(self, chunk: Chunk, name: str) -> tuple[Any, Any, np.ndarray]:
         """(n, tokens) counts, the tokens, and their hashes."""
@@ -176,15 +222,16 @@ class Hasher:
             counts = unit_rows(counts)
         counts = with_empty_row(counts)[codes]
         words = pyarrow.array(tokens, pyarrow.string())
-        return counts, words, _hashed(words, _seed(name))
+        return counts, words, _hashed(words, name)
 
 
 @dataclass(frozen=True)
 class _Taken:
     words: Any
+    rows: np.ndarray | None = None
 
     def __call__(self, places: np.ndarray) -> Any:
-        return self.words.take(pyarrow.array(places))
+        return self.words.take(pyarrow.array(places if self.rows is None else self.rows[places])).fill_null(MISSING)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -194,7 +241,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _crossed(
-    pair: tuple[str, str], coded: Mapping[str, _Coded], numbers: Mapping[str, np.ndarray], n: int
+    pair: tuple[str, str], coded: Mapping[str, _Category], numbers: Mapping[str, np.ndarray], n: int
 ) -> tuple[np.ndarray, np.ndarray | None, Any]:
     """The hash of each row's pair, the number that goes with it, and how a pair is called."""
     left, right = pair
@@ -203,17 +250,15 @@ def _crossed(
         a, b = coded[left], coded[right]
 
         def called(rows: np.ndarray) -> Any:
-            words = zip(a.known.named(a.codes[rows]).to_pylist(), b.known.named(b.codes[rows]).to_pylist(), strict=True)
+            words = zip(a.named(a.codes[rows]).to_pylist(), b.named(b.codes[rows]).to_pylist(), strict=True)
             return pyarrow.array([f"{one},{other}" for one, other in words], pyarrow.string())
 
-        return passes().hash_pairs(a.known.hashes, a.codes, b.known.hashes, b.codes, seed), None, called
+        return _of_pairs(a.hashes, a.codes, b.hashes, b.codes, seed), None, called
     if left in coded or right in coded:
         words, values = (coded[left], numbers[right]) if left in coded else (coded[right], numbers[left])
-        hashes = passes().hash_pairs(
-            words.known.hashes, words.codes, np.zeros(1, np.uint64), np.zeros(n, np.int32), seed
-        )
-        return hashes, values, lambda rows: words.known.named(words.codes[rows])
-    product = np.full(n, _hashed(pyarrow.array([""]), seed)[0])
+        hashes = _of_pairs(words.hashes, words.codes, np.zeros(1, np.uint64), np.zeros(n, np.int32), seed)
+        return hashes, values, lambda rows: words.named(words.codes[rows])
+    product = np.full(n, _hashed(pyarrow.array([""]), f"{left}\0{right}")[0])
     return product, numbers[left] * numbers[right], lambda rows: pyarrow.array(["product"] * len(rows))
 
 
@@ -228,16 +273,33 @@ def _within(starts: np.ndarray, indptr: np.ndarray) -> np.ndarray:
     return np.repeat(starts - indptr[:-1], counts) + np.arange(indptr[-1])
 
 
-def _hashed(words: Any, seed: np.uint64) -> np.ndarray:
-    """(m,) uint64 of an Arrow array of words."""
-    _, offsets, letters = words.buffers()
-    ends = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
-    return np.asarray(passes().hash_words(ends, np.frombuffer(letters or b"\0", np.uint8), seed))
+def measured(numbers: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """(5, k) of numbers (k, n), holes NaN: weight, mean, spread about it, whether there is a hole, and largest size."""
+    found = np.empty((5, len(numbers)))
+    _numbers().measure(numbers, _NONE if weight is None else weight, found)
+    return found
 
 
-def _marks(hashes: np.ndarray) -> np.ndarray:
-    """The half of a hash that is not its slot; the last two bits are 1: they say that there is a word, and known."""
-    return (hashes >> np.uint64(48)).astype(np.uint16) | np.uint16(3)
+def _of_pairs(left: np.ndarray, lefts: np.ndarray, right: np.ndarray, rights: np.ndarray, seed: Any) -> np.ndarray:
+    """(n,) uint64 of pairs of words, whose hashes are given, and their places in each row."""
+    hashes = np.empty(len(lefts), np.uint64)
+    _words().hash_pairs(left, lefts, right, rights, seed, hashes)
+    return hashes
+
+
+def _hashed(words: Any, name: str) -> np.ndarray:
+    """(m,) uint64 of an Arrow array of strings that stand in a column."""
+    hashes = np.empty(len(words), np.uint64)
+    _words().hash_words(located([words])[0], _seed(name), _hash_of_hole(name), hashes)
+    return hashes
+
+
+@cache
+def _hash_of_hole(name: str) -> np.uint64:
+    """That of the word a column's holes are."""
+    hashes, words = np.empty(1, np.uint64), pyarrow.array([MISSING])
+    _words().hash_words(located([words])[0], _seed(name), np.uint64(0), hashes)
+    return np.uint64(hashes[0])
 
 
 @cache
@@ -249,7 +311,9 @@ def _seed(name: str) -> np.uint64:
     return np.uint64(seed)
 
 
-@cache
-def passes() -> Any:
-    """The compiled loops; Numba is imported when something is hashed, not before."""
-    return import_module("thalweg.recipe.hashing_passes")
+def _words() -> native.Loops:
+    return native.loops("thalweg.recipe.hashing_passes", "thalweg.recipe.number_passes")
+
+
+def _numbers() -> native.Loops:
+    return native.loops("thalweg.recipe.number_passes")

@@ -1,18 +1,22 @@
-"""Compiled loops that hash words to columns. Compiled once per machine and kept on disk beside this file."""
+"""Loops that hash words to columns, for `native.loops`; Arrow arrays come as in `number_passes`."""
 
+from sys import byteorder
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+from thalweg.native import loop
+from thalweg.recipe.number_passes import at, filled
 
 _PRIME = np.uint64(0x100000001B3)
-_A, _B = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-_S = np.uint64(33)
+_A, _B, _S = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53), np.uint64(33)
+_M, _R = np.uint64(0xC6A4A7935BD1E995), np.uint64(47)
+_LITTLE = byteorder == "little"
+_ROWS = 256  # worked on at a time: few enough that their places in the matrix stay in the cache
+_TOP = np.uint64(64 - 11)  # the first 11 bits of a hash say where it is remembered
 
 
-@_compiled
+@loop
 def _mixed(h: Any) -> Any:
     """Every bit of the result depends on every bit of h (MurmurHash3's finalizer, Appleby, 2011)."""
     h ^= h >> _S
@@ -22,52 +26,120 @@ def _mixed(h: Any) -> Any:
     return h ^ (h >> _S)
 
 
-@_compiled
-def hash_words(offsets: np.ndarray, letters: np.ndarray, seed: int) -> np.ndarray:
-    """(m,) uint64 of the words letters[offsets[i]:offsets[i + 1]]: FNV-1a from a seed (Fowler, Noll and Vo), mixed."""
-    hashes = np.empty(len(offsets) - 1, np.uint64)
-    for i in range(len(hashes)):
-        h = np.uint64(seed)
-        for t in range(offsets[i], offsets[i + 1]):
-            h = (h ^ np.uint64(letters[t])) * _PRIME
-        hashes[i] = _mixed(h)
-    return hashes
+@loop
+def _hashed(letters: int, begin: int, end: int, safe: int, seed: Any) -> Any:
+    """MurmurHash64A (Appleby, 2008) of the bytes from letters + begin to letters + end; up to safe they can be read."""
+    h = seed ^ (np.uint64(end - begin) * _M)
+    for t in range(begin, end, 8):
+        k = np.uint64(0)
+        if _LITTLE and t + 8 <= safe:
+            k = at(np.uint64, letters + t, 0)
+            if t + 8 > end:
+                k &= (np.uint64(1) << np.uint64(8 * (end - t))) - np.uint64(1)
+        else:
+            for i in range(min(8, end - t)):
+                k |= np.uint64(at(np.uint8, letters, t + i)) << np.uint64(8 * i)
+        if t + 8 <= end:
+            k *= _M
+            k ^= k >> _R
+            k *= _M
+        h = (h ^ k) * _M
+    h ^= h >> _R
+    h *= _M
+    return h ^ (h >> _R)
 
 
-@_compiled
+@loop
+def hash_words(where: np.ndarray, seed: Any, hole: Any, hashes: np.ndarray) -> None:
+    """The hashes (n,) of the strings at where (4,), from a seed; that of holes is given."""
+    ends, valid, first, letters = where[0], where[1], where[2], where[3]
+    if len(hashes) > 0:
+        safe = np.int64(at(np.int32, ends, first + len(hashes)))
+        for i in range(len(hashes)):
+            hashes[i] = hole
+            if filled(valid, first + i):
+                begin, end = at(np.int32, ends, first + i), at(np.int32, ends, first + i + 1)
+                hashes[i] = _hashed(letters, np.int64(begin), np.int64(end), safe, seed)
+
+
+@loop
 def hash_pairs(
-    left: np.ndarray, left_codes: np.ndarray, right: np.ndarray, right_codes: np.ndarray, seed: int
-) -> np.ndarray:
-    """(n,) uint64 of the pairs of two columns' words in each row."""
-    hashes = np.empty(len(left_codes), np.uint64)
-    for i in range(len(hashes)):
-        h = (left[left_codes[i]] ^ np.uint64(seed)) * _PRIME
-        hashes[i] = _mixed(h ^ right[right_codes[i]])
-    return hashes
-
-
-@_compiled
-def place_words(
-    codes: np.ndarray, slots: np.ndarray, ends: np.ndarray, start: np.ndarray, at: int, indices: np.ndarray
+    left: np.ndarray, left_codes: np.ndarray, right: np.ndarray, right_codes: np.ndarray, seed: Any, hashes: np.ndarray
 ) -> None:
-    """The columns of each row's words, one after another from `at` on.
+    """The hashes (n,) of the pairs of two columns' words in each row."""
+    for i in range(len(hashes)):
+        h = (left[left_codes[i]] ^ seed) * _PRIME
+        hashes[i] = _mixed(h ^ right[right_codes[i]])
 
-    codes  (sources, n) places in each source's part of slots, of which ends (sources,) says where it ends
+
+@loop
+def split(hashes: np.ndarray, mask: Any, begin: int, slots: np.ndarray, marks: np.ndarray) -> None:
+    """Of every hash its column, from `begin` on, and its mark, which tells the words of one column apart.
+
+    The last two bits of a mark are 1: they say that there is a word, and that it is known.
     """
-    for i in range(codes.shape[1]):
-        begin, to = 0, start[i] + at
-        for c in range(codes.shape[0]):
-            indices[to + c] = slots[begin + codes[c, i]]
+    for i in range(len(hashes)):
+        slots[i] = np.int32(hashes[i] & mask) + np.int32(begin)
+        marks[i] = np.uint16(hashes[i] >> np.uint64(48)) | np.uint16(3)
+
+
+@loop
+def place_words(
+    where: np.ndarray, slots: np.ndarray, ends: np.ndarray, start: np.ndarray, to: np.ndarray, indices: np.ndarray
+) -> None:
+    """The columns of each row's words, those of array c at start + to[c].
+
+    where  codes (int32) into each array's part of slots, of which ends says where it ends; the last is that of a hole
+    """
+    n = len(start)
+    for low in range(0, n, _ROWS):
+        begin = 0
+        for c in range(len(where)):
+            codes, valid, first, hole = where[c, 0], where[c, 1], where[c, 2], slots[ends[c] - 1]
+            if valid == 0:
+                for i in range(low, min(low + _ROWS, n)):
+                    indices[start[i] + to[c]] = slots[begin + at(np.int32, codes, first + i)]
+            else:
+                for i in range(low, min(low + _ROWS, n)):
+                    slot = slots[begin + at(np.int32, codes, first + i)] if filled(valid, first + i) else hole
+                    indices[start[i] + to[c]] = slot
             begin = ends[c]
 
 
-@_compiled
-def place_numbers(
-    values: np.ndarray, mean: np.ndarray, scale: np.ndarray, start: np.ndarray, indices: np.ndarray, data: np.ndarray
+@loop
+def place_strings(
+    where: np.ndarray,
+    seeds: np.ndarray,
+    holes: np.ndarray,
+    mask: Any,
+    begin: int,
+    start: np.ndarray,
+    to: np.ndarray,
+    indices: np.ndarray,
+    last: np.ndarray,
+    places: np.ndarray,
+    hashes: np.ndarray,
+    counts: np.ndarray,
 ) -> None:
-    """The centred and scaled numbers (k, n) of every row in columns 0, 2, 4 ...; a hole is 1 in the column after it."""
-    for i in range(values.shape[1]):
-        for c in range(values.shape[0]):
-            hole = np.isnan(values[c, i])
-            indices[start[i] + c] = 2 * c + hole
-            data[start[i] + c] = 1.0 if hole else (values[c, i] - mean[c]) / scale[c]
+    """The columns of each row's words, those of array c at start + to[c], and once more the words that are new.
+
+    where, seeds, holes     k arrays of strings; what their hashes start from, and those of holes
+    last                    (k, 2048) zeros: hashes that came before
+    places, hashes, counts  (k, n), (k, n), (k,): the rows and hashes of each array's words, without most of those that
+                            came before, and how many these are
+    """
+    n = len(start)
+    for low in range(0, n, _ROWS):
+        for c in range(len(where)):
+            ends, valid, first, letters = where[c, 0], where[c, 1], where[c, 2], where[c, 3]
+            safe, count = np.int64(at(np.int32, ends, first + n)), counts[c]
+            for i in range(low, min(low + _ROWS, n)):
+                h = holes[c]
+                if filled(valid, first + i):
+                    word, next_ = at(np.int32, ends, first + i), at(np.int32, ends, first + i + 1)
+                    h = _hashed(letters, np.int64(word), np.int64(next_), safe, seeds[c])
+                indices[start[i] + to[c]] = np.int32(h & mask) + np.int32(begin)
+                places[c, count], hashes[c, count] = i, h
+                count += last[c, h >> _TOP] != h  # else the next one takes its place: faster than a branch
+                last[c, h >> _TOP] = h
+            counts[c] = count

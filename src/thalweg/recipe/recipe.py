@@ -77,7 +77,7 @@ class Recipe:
 
     @property
     def forms(self) -> dict[str, str]:
-        """The raw columns in the form a stream has to give them: "number", "date" or "text"."""
+        """The raw columns in the form a stream has to give them: "number", "date", "text" or "words"."""
         return forms_of(self.columns)
 
     def encode(self, table: Table | Matrix) -> np.ndarray | Csr:

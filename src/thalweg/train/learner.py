@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import native
 from thalweg.rows import Csr
 
 RATE = 0.5  # of all margins a first row can move; divided by the length of a typical row
@@ -89,9 +90,10 @@ class Learner:
             lengths = np.square(X.data, dtype=np.float64).sum() / len(y) + float(len(self.intercept) > 0)
             self.step = (RATE if self._rate is None else self._rate) / float(np.sqrt(max(lengths, 1.0)))
         s = _NONE if weight is None else np.ascontiguousarray(weight / self.unit)
+        room = np.empty(int(np.diff(X.indptr).max()), np.float32)
         loss = passes().adaptive_pass(
             X.indptr, X.indices, X.data, y, s, _NONE if offset is None else offset, self.weights, self.touched,
-            self.intercept, self.step, self.l1, self.l2, self.seen, progress.bins, _RANGE,
+            self.intercept, self.step, self.l1, self.l2, self.seen, progress.bins, _RANGE, room,
         )  # fmt: skip
         self.seen += len(y)
         progress.rows += len(y) if weight is None else int(np.count_nonzero(weight))
@@ -117,7 +119,9 @@ class Learner:
     def settled(self, columns: np.ndarray) -> np.ndarray:
         """The weights of those columns, the penalties made up for."""
         touched = self.touched[columns] if len(self.touched) else self.touched
-        return np.asarray(passes().settle(self.weights[columns], touched, self.step, self.l1, self.l2, self.seen))
+        settled = np.empty(len(columns))
+        passes().settle(self.weights[columns], touched, self.step, self.l1, self.l2, self.seen, settled)
+        return settled
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All it takes to go on: arrays, and numbers as JSON can hold them."""
@@ -137,8 +141,6 @@ class Learner:
         self.seen, self.unit, self.step = numbers["seen"], numbers["unit"], numbers["step"]
 
 
-def passes() -> Any:
-    """The compiled loops; Numba is imported when something is learnt online, not before."""
-    from thalweg.kernels import adaptive_passes
-
-    return adaptive_passes
+def passes() -> native.Loops:
+    """The compiled loops."""
+    return native.loops("thalweg.kernels.adaptive_passes")

@@ -75,9 +75,9 @@ class Layout:
 
     @property
     def forms(self) -> dict[str, str]:
-        """The columns learnt from, in the form they are wanted: "number", "date" or "text"."""
-        words = (*self.hashing.categories, *self.hashing.texts)
-        return {**self.kinds, **dict.fromkeys(words, "text")}
+        """The columns learnt from, in the form they are wanted."""
+        words = dict.fromkeys(self.hashing.categories, "words")
+        return {**self.kinds, **words, **dict.fromkeys(self.hashing.texts, "text")}
 
 
 class OnlineRun:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.readers.chunk import Chunk
-from thalweg.recipe.hasher import Hasher, Words
+from thalweg.recipe.hasher import Hasher, Words, measured
 from thalweg.recipe.hashing import Hashing
 from thalweg.rows import Csr
 from thalweg.train.learner import Scaling
-from thalweg.train.row_check import CheckedRows, Roles, RowCheck
+from thalweg.train.row_check import LARGEST, CheckedRows, Roles, RowCheck
 
 _DRIFT = 1.5  # the factor by which a scale, or half of itself by which a mean, must move before weights are rescaled
 
@@ -41,21 +41,17 @@ class Moments:
     def __init__(self, state: np.ndarray) -> None:
         self.state = state
 
-    def update(self, columns: Sequence[np.ndarray], weight: np.ndarray | None) -> Scaling:
-        """Take note of (n,) columns, holes NaN, merged as by Chan, Golub and LeVeque (1983); the scaling to use."""
+    def update(self, found: np.ndarray) -> Scaling:
+        """Take note of numbers as `measured` finds them, merged as by Chan, Golub and LeVeque (1983)."""
+        weight, mean, spread, hole, _ = found
         state = self.state = self.state.copy()
-        for i, values in enumerate(columns):
-            hole = np.isnan(values)
-            s = (~hole).astype(np.float64) if weight is None else np.where(hole, 0.0, weight)
-            x = np.where(hole, 0.0, values)
-            total = float(s.sum())
-            state[3, i] = max(state[3, i], float(hole.any()))
-            if total > 0.0:
-                mean = float(s @ x) / total
-                moved, both = mean - state[1, i], state[0, i] + total
-                state[2, i] += float(s @ np.square(x - mean)) + moved**2 * state[0, i] * total / both
-                state[1, i] += moved * total / both
-                state[0, i] = both
+        both = state[0] + weight
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(weight > 0.0, weight / both, 0.0)
+        moved = mean - state[1]
+        state[2] += spread + np.square(moved) * state[0] * share
+        state[1] += moved * share
+        state[0], state[3] = both, np.maximum(state[3], hole)
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = np.sqrt(state[2] / state[0])
         scale = np.where(np.isfinite(scale) & (scale > 1e-13 * np.abs(state[1])), scale, 0.0)
@@ -78,12 +74,18 @@ class Preparation:
 
     def __init__(self, hashing: Hashing, roles: Roles, skip: bool, moments: np.ndarray) -> None:
         self.moments = Moments(moments)
+        self._names = hashing.numbers
         self._hasher, self._check = Hasher(hashing), RowCheck(roles, hashing.numbers, skip)
 
     def rows(self, chunk: Chunk) -> OnlineRows:
         """The chunk's rows. Raises DataError for the first bad one, unless it may be left out."""
-        checked = self._check(chunk)
-        numbers = [checked.chunk.numbers(name) for name in self._hasher.hashing.numbers]
-        scaling = self.moments.update(numbers, checked.weight)
-        X, words = self._hasher.rows(checked.chunk, scaling.mean, scaling.scale)
+        numbers = self._hasher.numbers(chunk)
+        found = measured(numbers, None)
+        checked = self._check(chunk, [name for name, size in zip(self._names, found[4], strict=True) if size > LARGEST])
+        if checked.chunk is not chunk:
+            numbers = self._hasher.numbers(checked.chunk)
+        if checked.chunk is not chunk or checked.weight is not None:
+            found = measured(numbers, checked.weight)
+        scaling = self.moments.update(found)
+        X, words = self._hasher.rows(checked.chunk, numbers, scaling.mean, scaling.scale)
         return OnlineRows(X, words, checked, scaling, self.moments.state)

@@ -33,7 +33,8 @@ class Registry:
             if found.dictionary is not None and self._met.get(found.source) == (found.dictionary, len(found.slots)):
                 continue
             self._met[found.source] = (found.dictionary, len(found.slots))
-            new = np.flatnonzero(passes().register(found.slots, found.marks, self.owners))
+            new = np.empty(len(found.slots), np.int64)
+            new = new[: passes().register(found.slots, found.marks, self.owners, new)]
             if len(new):
                 self._slots.append(found.slots[new])
                 self._marks.append(found.marks[new])

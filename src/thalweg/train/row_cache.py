@@ -176,6 +176,7 @@ def _narrow(array: Any) -> Any:
     if pyarrow.types.is_dictionary(array.type):
         used = array.cast(pyarrow.string()).dictionary_encode()  # without the words that no row of the block has
         return pyarrow.DictionaryArray.from_arrays(_narrow_whole(used.indices), used.dictionary)
+    array = array.cast(pyarrow.float64(), safe=False)
     values = array.fill_null(0.0).to_numpy(zero_copy_only=False)
     if (values == np.rint(values)).all() and np.abs(values).max(initial=0.0) < 2**31 and not _minus_zero(values):
         return _narrow_whole(array.cast(pyarrow.int64()))

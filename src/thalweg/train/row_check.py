@@ -27,12 +27,12 @@ class Roles:
         return {self.target: "text", **dict.fromkeys(numbers, "number")}
 
 
-_LARGEST = 1e150
+LARGEST = 1e150  # of which squares can be summed
 
 
 def _fit(values: np.ndarray) -> bool:
     """Whether all are numbers that fit; False also where there are holes."""
-    return bool(values.max(initial=0.0) <= _LARGEST and values.min(initial=0.0) >= -_LARGEST)
+    return bool(values.max(initial=0.0) <= LARGEST and values.min(initial=0.0) >= -LARGEST)
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,21 @@ class RowCheck:
         self._roles, self._numbers, self._skip = roles, numbers, skip
         self._known = {label_key(label): float(i) for i, label in enumerate(roles.classes)}
 
-    def __call__(self, chunk: Chunk) -> CheckedRows:
-        """The good rows. Raises DataError for the first bad one, unless it may be left out."""
+    def __call__(self, chunk: Chunk, suspected: Sequence[str] | None = None) -> CheckedRows:
+        """The good rows. Raises DataError for the first bad one, unless it may be left out.
+
+        suspected  the columns of numbers whose sizes are looked at; all of them unless told
+        """
         sentences: dict[int, str] = {}
         y = self._labels(chunk, sentences)
         weight = self._role(chunk, self._roles.weights, "--weights", sentences)
         offset = self._role(chunk, self._roles.offset, "--offset", sentences)
-        for name in self._numbers:
+        for name in self._numbers if suspected is None else suspected:
             values = chunk.numbers(name)
-            if not _fit(values) and not np.nanmax(np.abs(values), initial=0.0) <= _LARGEST:
+            if not _fit(values) and not np.nanmax(np.abs(values), initial=0.0) <= LARGEST:
                 for row in np.flatnonzero(np.isinf(values)):
                     sentences.setdefault(int(row), infinite(name, values[row]))
-                for row in np.flatnonzero(np.abs(values) > _LARGEST):
+                for row in np.flatnonzero(np.abs(values) > LARGEST):
                     sentences.setdefault(
                         int(row),
                         f"column {name!r} holds {values[row]:g}, whose square overflows; divide the column by a power "
@@ -96,11 +99,11 @@ class RowCheck:
         if name is None:
             return None
         values = chunk.numbers(name)
-        least = 0.0 if role == "--weights" else -_LARGEST
+        least = 0.0 if role == "--weights" else -LARGEST
         expected = "of at least 0" if role == "--weights" else f"of at least {least:g}"
-        for row in np.flatnonzero(~((values >= least) & (values <= _LARGEST))):
+        for row in np.flatnonzero(~((values >= least) & (values <= LARGEST))):
             value = "no value" if np.isnan(values[row]) else f"{values[row]:g}"
             sentences[int(row)] = (
-                f"column {name!r} holds {value}, but {role} needs a number {expected} and at most {_LARGEST:g}."
+                f"column {name!r} holds {value}, but {role} needs a number {expected} and at most {LARGEST:g}."
             )
         return values

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow
 
 from thalweg.errors import DataError
+from thalweg.readers.chunk import WORDY
 from thalweg.recipe import Recipe, Target, TextOptions
 from thalweg.recipe.columns import MISSING
 from thalweg.recipe.learn import Builder
@@ -288,6 +289,9 @@ class StreamLearning:
     def _batch(self, rows: CheckedRows, s: np.ndarray, places: np.ndarray) -> Any:
         at = pyarrow.array(places)
         arrays = {f"c{i}": rows.chunk.columns[name].take(at) for i, name in enumerate(self.what.forms)}
+        for i, form in enumerate(self.what.forms.values()):
+            if form not in WORDY:
+                arrays[f"c{i}"] = arrays[f"c{i}"].cast(pyarrow.float64(), safe=False)  # files may differ in width
         offset = np.zeros(rows.chunk.n) if rows.offset is None else rows.offset
         batch = pyarrow.RecordBatch.from_pydict({**arrays, "y": rows.y[places], "s": s[places], "o": offset[places]})
         return _compact(batch)
