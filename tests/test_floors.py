@@ -56,7 +56,7 @@ HOMES: dict[str, set[str]] = {
     "duckdb": {"readers/database.py"},
     "jax": {"descent/jax_gradient.py"},
     "matplotlib": {"figures/canvas.py"},
-    "llvmlite": {"native.py"},
+    "llvmlite": {"kernels/adaptive_passes.py", "native.py"},
     "numba": {"kernels/adaptive_passes.py", "kernels/passes.py", "native.py", "recipe/number_passes.py"},
     "pandas": set(),
     "polars": set(),

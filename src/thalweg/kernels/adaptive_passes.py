@@ -1,9 +1,13 @@
 """Loops of the online learner, for `native.loops`: rows one after another, each predicted and then learnt from."""
 
 from math import copysign, expm1, log1p, sqrt
+from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import get_item_pointer
+from numba.extending import intrinsic, register_jitable
 
 from thalweg.formulas import curvature, log_loss, residual, sigmoid, softplus
 from thalweg.native import loop
@@ -22,6 +26,25 @@ def shrunk(w: float, rate: float, rows: float, l1: float, l2: float) -> float:
     else:
         size -= rate * rows * l1
     return copysign(max(size, 0.0), w)
+
+
+def _prefetch(_: Any, values: Any, j: Any) -> Any:
+    """Bring row j of an array (P, 2) on its way from memory, to be written to; the work goes on meanwhile."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        of, letter, flag = signature.args[0], ir.IntType(8).as_pointer(), ir.IntType(32)
+        array = context.make_array(of)(context, builder, arguments[0])
+        first = context.get_constant(types.int64, 0)
+        place = builder.bitcast(get_item_pointer(context, builder, of, array, [arguments[1], first]), letter)
+        function = ir.FunctionType(ir.VoidType(), [letter, flag, flag, flag])
+        called = builder.module.declare_intrinsic("llvm.prefetch", [letter], function)
+        builder.call(called, [place, flag(1), flag(3), flag(1)])  # to write; to stay in the cache; data
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64), build
+
+
+_fetch: Any = intrinsic(_prefetch)
 
 
 @loop
@@ -58,6 +81,9 @@ def adaptive_pass(
     penalised = l1 > 0.0 or l2 > 0.0
     for i in range(len(y)):
         start, stop = indptr[i], indptr[i + 1]
+        if i + 1 < len(y):  # most of the time goes into waiting for weights: the next row's come meanwhile
+            for t in range(stop, indptr[i + 2]):
+                _fetch(weights, np.int64(indices[t]))
         z = intercept[0] if len(intercept) > 0 else 0.0
         if len(offset) > 0:
             z += offset[i]

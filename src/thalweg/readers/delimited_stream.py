@@ -21,7 +21,7 @@ from thalweg.readers.files import is_packed, opened, pieces
 from thalweg.readers.forms import Complaint, as_read, days, number, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
-_PIECE = 3 << 20
+_PIECE = 3 << 19
 _LONGEST = 64 << 20
 _UNKNOWN = 1 << 30  # records of a sample that fail are no matter
 

@@ -26,16 +26,16 @@ _SEED = 0xCBF29CE484222325  # FNV's offset basis
 
 @dataclass(frozen=True)
 class Words:
-    """The different words of a chunk that come from one source.
+    """The different words of a chunk, or some of them more than once.
 
-    source  its place among `Hashing.sources`
+    source  its place among `Hashing.sources`; or (m,) that of each word
     slots   (m,) their columns in the matrix
     marks   (m,) uint16, which tell words of one slot apart; the last two bits are set
     named   places (k,) -> k words
     dictionary  that they are the words of, with a hole's or without; the same object in chunks that share it
     """
 
-    source: int
+    source: int | np.ndarray
     slots: np.ndarray
     marks: np.ndarray
     named: Any = field(repr=False)
@@ -181,15 +181,17 @@ class Hasher:
             chosen, arrays = zip(*plain, strict=True)
             seeds = np.array([_seed(spec.categories[source]) for source in chosen])
             holes = np.array([_hash_of_hole(spec.categories[source]) for source in chosen])
-            places, hashes = np.empty((len(plain), chunk.n), np.int32), np.empty((len(plain), chunk.n), np.uint64)
-            at = np.array(chosen) + len(spec.numbers)
-            last, counts = np.zeros((len(plain), _REMEMBERED), np.uint64), np.zeros(len(plain), np.int64)
-            _words().place_strings(
-                located(arrays), seeds, holes, self._mask, spec.offset, start, at, indices, last, places, hashes, counts
+            where, to, size = located(arrays), np.array(chosen) + len(spec.numbers), len(plain) * chunk.n
+            last = np.zeros((len(plain), _REMEMBERED), np.uint64)
+            of, rows = np.empty(size, np.int16), np.empty(size, np.int32)
+            slots, marks = np.empty(size, np.int32), np.empty(size, np.uint16)
+            count = _words().place_strings(
+                where, seeds, holes, self._mask, spec.offset, start, to, indices, last, of, rows, slots, marks
             )
-            for i, (source, array) in enumerate(plain):
-                named = _Taken(array, places[i, : counts[i]].copy())
-                words.append(Words(source, *self._split(hashes[i, : counts[i]]), named))
+            of = of[:count].copy()  # the rest of what was set aside is given back
+            named = _Strings(arrays, where, of, rows[:count].copy())
+            met = np.array(chosen, np.int16)[of]
+            words.append(Words(met, slots[:count].copy(), marks[:count].copy(), named))
         return words
 
     def _known(self, name: str, dictionary: Any) -> _Known:
@@ -228,10 +230,27 @@ class Hasher:
 @dataclass(frozen=True)
 class _Taken:
     words: Any
-    rows: np.ndarray | None = None
 
     def __call__(self, places: np.ndarray) -> Any:
-        return self.words.take(pyarrow.array(places if self.rows is None else self.rows[places])).fill_null(MISSING)
+        return self.words.take(pyarrow.array(places)).fill_null(MISSING)
+
+
+@dataclass(frozen=True)
+class _Strings:
+    """Words that stand in rows (m,) of arrays (m,), which stand in memory where the table says."""
+
+    arrays: Any
+    where: np.ndarray
+    of: np.ndarray
+    rows: np.ndarray
+
+    def __call__(self, places: np.ndarray) -> Any:
+        words = self.where, self.of[places], self.rows[places], np.frombuffer(MISSING.encode(), np.uint8)
+        ends = np.zeros(len(places) + 1, np.int32)
+        _words().measure_words(*words, ends[1:])
+        letters = np.empty(ends[-1], np.uint8)
+        _words().copy_words(*words, ends[1:], letters)
+        return pyarrow.StringArray.from_buffers(len(places), pyarrow.py_buffer(ends), pyarrow.py_buffer(letters))
 
 
 def _same(one: Any, other: Any) -> bool:

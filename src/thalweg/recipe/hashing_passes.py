@@ -73,6 +73,11 @@ def hash_pairs(
 
 
 @loop
+def _mark(h: Any) -> Any:
+    return np.uint16(h >> np.uint64(48)) | np.uint16(3)
+
+
+@loop
 def split(hashes: np.ndarray, mask: Any, begin: int, slots: np.ndarray, marks: np.ndarray) -> None:
     """Of every hash its column, from `begin` on, and its mark, which tells the words of one column apart.
 
@@ -80,7 +85,7 @@ def split(hashes: np.ndarray, mask: Any, begin: int, slots: np.ndarray, marks: n
     """
     for i in range(len(hashes)):
         slots[i] = np.int32(hashes[i] & mask) + np.int32(begin)
-        marks[i] = np.uint16(hashes[i] >> np.uint64(48)) | np.uint16(3)
+        marks[i] = _mark(hashes[i])
 
 
 @loop
@@ -95,14 +100,14 @@ def place_words(
     for low in range(0, n, _ROWS):
         begin = 0
         for c in range(len(where)):
-            codes, valid, first, hole = where[c, 0], where[c, 1], where[c, 2], slots[ends[c] - 1]
+            codes, valid, first, place, hole = where[c, 0], where[c, 1], where[c, 2], to[c], slots[ends[c] - 1]
             if valid == 0:
                 for i in range(low, min(low + _ROWS, n)):
-                    indices[start[i] + to[c]] = slots[begin + at(np.int32, codes, first + i)]
+                    indices[start[i] + place] = slots[begin + at(np.int32, codes, first + i)]
             else:
                 for i in range(low, min(low + _ROWS, n)):
                     slot = slots[begin + at(np.int32, codes, first + i)] if filled(valid, first + i) else hole
-                    indices[start[i] + to[c]] = slot
+                    indices[start[i] + place] = slot
             begin = ends[c]
 
 
@@ -117,29 +122,58 @@ def place_strings(
     to: np.ndarray,
     indices: np.ndarray,
     last: np.ndarray,
-    places: np.ndarray,
-    hashes: np.ndarray,
-    counts: np.ndarray,
-) -> None:
-    """The columns of each row's words, those of array c at start + to[c], and once more the words that are new.
+    arrays: np.ndarray,
+    rows: np.ndarray,
+    slots: np.ndarray,
+    marks: np.ndarray,
+) -> int:
+    """The columns of each row's words, those of array c at start + to[c]; and the words, most of them once: how many.
 
-    where, seeds, holes     k arrays of strings; what their hashes start from, and those of holes
-    last                    (k, 2048) zeros: hashes that came before
-    places, hashes, counts  (k, n), (k, n), (k,): the rows and hashes of each array's words, without most of those that
-                            came before, and how many these are
+    where, seeds, holes         k arrays of strings; what their hashes start from, and those of holes
+    last                        (k, 2048) zeros: hashes that came before
+    arrays, rows, slots, marks  (k·n,): where each word stands, its column and its mark
     """
-    n = len(start)
+    n, count = len(start), 0
     for low in range(0, n, _ROWS):
         for c in range(len(where)):
             ends, valid, first, letters = where[c, 0], where[c, 1], where[c, 2], where[c, 3]
-            safe, count = np.int64(at(np.int32, ends, first + n)), counts[c]
+            safe, seed, hole, place = np.int64(at(np.int32, ends, first + n)), seeds[c], holes[c], to[c]
+            end = np.int64(at(np.int32, ends, first + low))
             for i in range(low, min(low + _ROWS, n)):
-                h = holes[c]
+                word, end, h = end, np.int64(at(np.int32, ends, first + i + 1)), hole
                 if filled(valid, first + i):
-                    word, next_ = at(np.int32, ends, first + i), at(np.int32, ends, first + i + 1)
-                    h = _hashed(letters, np.int64(word), np.int64(next_), safe, seeds[c])
-                indices[start[i] + to[c]] = np.int32(h & mask) + np.int32(begin)
-                places[c, count], hashes[c, count] = i, h
+                    h = _hashed(letters, word, end, safe, seed)
+                slot = np.int32(h & mask) + np.int32(begin)
+                indices[start[i] + place] = slot
+                arrays[count], rows[count], slots[count], marks[count] = c, i, slot, _mark(h)
                 count += last[c, h >> _TOP] != h  # else the next one takes its place: faster than a branch
                 last[c, h >> _TOP] = h
-            counts[c] = count
+    return count
+
+
+@loop
+def measure_words(where: np.ndarray, arrays: np.ndarray, rows: np.ndarray, hole: np.ndarray, ends: np.ndarray) -> None:
+    """Where each of some words ends, after those before it; `hole` holds the letters of a hole's."""
+    total = 0
+    for i in range(len(rows)):
+        c, row = arrays[i], where[arrays[i], 2] + rows[i]
+        if filled(where[c, 1], row):
+            total += at(np.int32, where[c, 0], row + 1) - at(np.int32, where[c, 0], row)
+        else:
+            total += len(hole)
+        ends[i] = total
+
+
+@loop
+def copy_words(
+    where: np.ndarray, arrays: np.ndarray, rows: np.ndarray, hole: np.ndarray, ends: np.ndarray, letters: np.ndarray
+) -> None:
+    """The letters of the same words one after another."""
+    to = 0
+    for i in range(len(rows)):
+        c, row = arrays[i], where[arrays[i], 2] + rows[i]
+        begin = at(np.int32, where[c, 0], row)
+        is_word = filled(where[c, 1], row)
+        for t in range(ends[i] - to):
+            letters[to + t] = at(np.uint8, where[c, 3], begin + t) if is_word else hole[t]
+        to = ends[i]

@@ -30,15 +30,18 @@ class Registry:
     def meet(self, words: Sequence[Words], weights: np.ndarray) -> None:
         """Remember the new ones among the words; weights (width, 2) say which to keep when there are too many."""
         for found in words:
-            if found.dictionary is not None and self._met.get(found.source) == (found.dictionary, len(found.slots)):
-                continue
-            self._met[found.source] = (found.dictionary, len(found.slots))
+            if isinstance(found.source, int):
+                if found.dictionary is not None and self._met.get(found.source) == (found.dictionary, len(found.slots)):
+                    continue
+                self._met[found.source] = (found.dictionary, len(found.slots))
             new = np.empty(len(found.slots), np.int64)
             new = new[: passes().register(found.slots, found.marks, self.owners, new)]
             if len(new):
                 self._slots.append(found.slots[new])
                 self._marks.append(found.marks[new])
-                self._origins.append(np.full(len(new), found.source, dtype=np.int16))
+                source = found.source
+                of = source[new] if isinstance(source, np.ndarray) else np.full(len(new), source, dtype=np.int16)
+                self._origins.append(of)
                 self._names.append(found.named(new))
                 self._count += len(new)
         if self._count > _MOST:

@@ -179,12 +179,13 @@ def fit_online(
 
 
 def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
-    """Pass after pass, reading and hashing on threads of their own while this one learns."""
+    """Pass after pass, reading and hashing each on a thread of its own while this one learns."""
 
     def rows() -> Generator[OnlineRows]:
         preparation = run.preparation()
-        for chunk in stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip"):
-            yield preparation.rows(chunk)
+        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip")) as chunks:
+            for chunk in chunks:
+                yield preparation.rows(chunk)
 
     with gently() as interrupted:
         while True:
