@@ -10,7 +10,7 @@ from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
-ROWS = 10_000
+ROWS = 20_000
 _BUFFER = 1 << 18
 
 

@@ -1,5 +1,6 @@
 """A run of rows in compressed form (CSR): only what is not zero is stored; centred and scaled without filling it in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,14 @@ class Csr:
             return X
         matrix = csr_array(np.asarray(X, dtype=np.float64))
         return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data, matrix.shape[1])
+
+    @classmethod
+    def stacked(cls, parts: "Sequence[Csr]") -> "Csr":
+        """The rows of all of them, which have the same columns, centre and scale."""
+        begins = np.cumsum([0, *(part.indptr[-1] for part in parts)])
+        indptr = [part.indptr[1:] + begin for part, begin in zip(parts, begins, strict=False)]
+        indices, data = (np.concatenate([getattr(part, name) for part in parts]) for name in ("indices", "data"))
+        return replace(parts[0], indptr=np.concatenate([[0], *indptr]), indices=indices, data=data)
 
     @classmethod
     def of_scipy(cls, X: Any) -> "Csr":

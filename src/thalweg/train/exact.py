@@ -163,17 +163,31 @@ class Exact:
         self, learning: StreamLearning, recipe: Recipe, factors: tuple[float, float] | None
     ) -> tuple[int, MemoryRows]:
         """Every so many-th row, encoded, as many as memory has room for."""
-        columns, y, s, o = learning.sample()
-        times, most = 1, max(5000, _SAMPLE_CELLS // max(recipe.p, 1))
-        while not recipe.compressed and len(y) // times > most:
+        times, most, count = 1, max(5000, _SAMPLE_CELLS // max(recipe.p, 1)), learning.sampled
+        while not recipe.compressed and count // times > most:
             times *= 2
-        rows = slice(None, None, times)
-        at = np.arange(len(y))[rows]
-        taken = {name: array.take(at) for name, array in columns.items()}
-        X = recipe.encode_chunk(Chunk(taken, len(at), lambda row: f"{self.stream.name}, a sampled row", {}))
-        if factors is not None:
-            s = s * np.where(y == 1.0, factors[1], factors[0])
-        return learning.stride * times, in_memory(X, y[rows], s[rows], o[rows] if learning.offsets else None)
+        dense = np.empty(
+            (0 if recipe.compressed else -(-count // times), recipe.p)
+        )  # filled as raw rows are given away
+        compressed: list[Csr] = []
+        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        first = filled = 0
+        for columns, y, s, o in learning.sample():
+            at = np.arange(first, len(y), times)
+            first += times * len(at) - len(y)
+            taken = {name: array.take(at) for name, array in columns.items()}
+            chunk = Chunk(taken, len(at), lambda row: f"{self.stream.name}, a sampled row", {})
+            weight = s if factors is None else s * np.where(y == 1.0, factors[1], factors[0])
+            X = recipe.encode_chunk(chunk)
+            if isinstance(X, Csr):
+                compressed.append(X)
+            else:
+                dense[filled : filled + len(at)] = X
+            filled += len(at)
+            parts.append((y[at], weight[at], o[at]))
+        y, s, o = (np.concatenate(values) for values in zip(*parts, strict=True))
+        X = Csr.stacked(compressed) if compressed else dense
+        return learning.stride * times, in_memory(X, y, s, o if learning.offsets else None)
 
     # the passes over all rows
 

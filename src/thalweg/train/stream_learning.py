@@ -3,7 +3,7 @@
 Its memory does not grow with the rows: of columns with too many levels the rarest are forgotten and pooled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ from thalweg.train.row_check import CheckedRows
 from thalweg.train.stream_rows import marked
 
 _MOST_LEVELS = 400_000  # in all columns together: some ten megabytes
-_SAMPLE_BYTES = 48 << 20
+_SAMPLE_BYTES = 32 << 20
 _MOST_ROWS = 400_000
+_JOINED = 5_000  # rows of a batch of the sample, once it was thinned
 
 
 @dataclass(frozen=True)
@@ -217,11 +218,17 @@ class StreamLearning:
                 builder.category(self._words[name].levels(name), self.what.categories[name])
         return builder.recipe(Target(target, classes), weights, offset, missing)
 
-    def sample(self) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]:
-        """The sampled rows: columns as a chunk has them, y, weights and offsets (m,)."""
-        table = pyarrow.Table.from_batches(self._sample).unify_dictionaries().combine_chunks()
-        columns = {name: table.column(f"c{i}").chunk(0) for i, name in enumerate(self.what.forms)}
-        return columns, *(table.column(name).chunk(0).to_numpy(zero_copy_only=False) for name in ("y", "s", "o"))
+    @property
+    def sampled(self) -> int:
+        """Rows in the sample."""
+        return sum(batch.num_rows for batch in self._sample)
+
+    def sample(self) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]]:
+        """The sampled rows, which are given away: columns as a chunk has them, y, weights and offsets (m,)."""
+        for batch in _given_away(self._sample):
+            columns = {name: batch.column(f"c{i}") for i, name in enumerate(self.what.forms)}
+            y, s, o = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("y", "s", "o"))
+            yield columns, y, s, o
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All it takes to go on: arrays, and what JSON can hold."""
@@ -279,12 +286,22 @@ class StreamLearning:
         if len(places):
             self._sample.append(self._batch(rows, s, places))
             self._bytes += self._sample[-1].nbytes
-        while self._bytes > _SAMPLE_BYTES or sum(batch.num_rows for batch in self._sample) > _MOST_ROWS:
-            self.stride *= 2
-            table = pyarrow.Table.from_batches(self._sample).unify_dictionaries().combine_chunks()
-            thinned = table.take(pyarrow.array(np.arange(0, table.num_rows, 2)))
-            self._sample = [_compact(batch) for batch in thinned.to_batches()]
-            self._bytes = sum(batch.nbytes for batch in self._sample)
+        while self._bytes > _SAMPLE_BYTES or self.sampled > _MOST_ROWS:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep every other row."""
+        batches, self._sample, few, first = self._sample, [], [], 0
+        for batch in _given_away(batches):
+            at = np.arange(first, batch.num_rows, 2)
+            first += 2 * len(at) - batch.num_rows
+            few.append(batch.take(pyarrow.array(at)))
+            if sum(part.num_rows for part in few) >= _JOINED:
+                self._sample.append(_joined(few))
+                few = []
+        self._sample += [_joined(few)] if few else []
+        self.stride *= 2
+        self._bytes = sum(batch.nbytes for batch in self._sample)
 
     def _batch(self, rows: CheckedRows, s: np.ndarray, places: np.ndarray) -> Any:
         at = pyarrow.array(places)
@@ -302,6 +319,19 @@ class StreamLearning:
             for found in self._words.values():
                 found.forget(threshold)
             threshold *= 2
+
+
+def _given_away(batches: list[Any]) -> Iterator[Any]:
+    """The batches one by one, none of which the list holds any longer."""
+    batches.reverse()
+    while batches:
+        yield batches.pop()
+
+
+def _joined(batches: Sequence[Any]) -> Any:
+    """Batches as one, its dictionaries without words that no row has."""
+    (chunked,) = pyarrow.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return _compact(chunked)
 
 
 def _sums(codes: np.ndarray, width: int, s: np.ndarray, y: np.ndarray, counted: np.ndarray) -> np.ndarray:
