@@ -69,7 +69,6 @@ HOMES: dict[str, set[str]] = {
         "recipe/hasher.py",
         "recipe/learn.py",
         "scoring.py",
-        "train/registry.py",
         "train/row_cache.py",
         "train/stream_learning.py",
     },

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow
 
 from thalweg.recipe.hasher import Words
 from thalweg.train.learner import passes
@@ -21,11 +20,8 @@ class Registry:
     def __init__(self, width: int) -> None:
         self.owners = np.zeros((width, 2), dtype=np.uint16)
         self._met: dict[int, tuple[Any, int]] = {}  # the last dictionary of each source, and how much of it
-        self._slots: list[np.ndarray] = []
-        self._marks: list[np.ndarray] = []
-        self._origins: list[np.ndarray] = []
-        self._names: list[Any] = []
-        self._count = 0
+        self._slots, self._marks = _Growing(np.int32), _Growing(np.uint16)
+        self._origins, self._ends, self._letters = _Growing(np.int16), _Growing(np.int64), _Growing(np.uint8)
 
     def meet(self, words: Sequence[Words], weights: np.ndarray) -> None:
         """Remember the new ones among the words; weights (width, 2) say which to keep when there are too many."""
@@ -37,14 +33,14 @@ class Registry:
             new = np.empty(len(found.slots), np.int64)
             new = new[: passes().register(found.slots, found.marks, self.owners, new)]
             if len(new):
-                self._slots.append(found.slots[new])
-                self._marks.append(found.marks[new])
+                letters, ends = _letters(found.named(new))
+                self._slots.add(found.slots[new])
+                self._marks.add(found.marks[new])
                 source = found.source
-                of = source[new] if isinstance(source, np.ndarray) else np.full(len(new), source, dtype=np.int16)
-                self._origins.append(of)
-                self._names.append(found.named(new))
-                self._count += len(new)
-        if self._count > _MOST:
+                self._origins.add(source[new] if isinstance(source, np.ndarray) else np.full(len(new), source))
+                self._ends.add(ends + len(self._letters.values))
+                self._letters.add(letters)
+        if len(self._slots.values) > _MOST:
             self._forget(weights)
 
     @property
@@ -59,47 +55,62 @@ class Registry:
 
     def all(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(m,) columns and sources of the words known, their letters in UTF-8 one after another, and their ends."""
-        self._join()
-        if not self._count:
-            return np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint8), np.zeros(0, np.int64)
-        return (self._slots[0], self._origins[0], *_letters(self._names[0]))
+        return self._slots.values, self._origins.values, self._letters.values, self._ends.values
 
     def state(self) -> dict[str, np.ndarray]:
         """All it takes to go on."""
         slots, origins, letters, ends = self.all()
-        marks = self._marks[0] if self._count else np.zeros(0, np.uint16)
-        return {"owners": self.owners, "word_slots": slots, "word_origins": origins, "word_marks": marks,
-                "letters": letters, "ends": ends}  # fmt: skip
+        return {"owners": self.owners, "word_slots": slots, "word_origins": origins,
+                "word_marks": self._marks.values, "letters": letters, "ends": ends}  # fmt: skip
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from a `state`."""
         self.owners = arrays["owners"]
-        self._slots, self._origins, self._marks = (
-            [arrays[name]] for name in ("word_slots", "word_origins", "word_marks")
+        self._slots, self._marks, self._origins, self._ends, self._letters = (
+            _Growing(arrays[name].dtype, arrays[name])
+            for name in ("word_slots", "word_marks", "word_origins", "ends", "letters")
         )
-        self._names, self._count = [_names(arrays["letters"], arrays["ends"])], len(arrays["ends"])
-
-    def _join(self) -> None:
-        if len(self._slots) > 1:
-            self._slots, self._marks, self._origins = (
-                [np.concatenate(parts)] for parts in (self._slots, self._marks, self._origins)
-            )
-            self._names = [pyarrow.concat_arrays(self._names)]
 
     def _forget(self, weights: np.ndarray) -> None:
         """Keep the half whose weights are the largest; the others are new again when they come back."""
-        self._join()
         self._met = {}
-        slots, marks = self._slots[0], self._marks[0]
+        slots, marks, ends = self._slots.values, self._marks.values, self._ends.values
         strength = np.abs(weights[slots, 0])
         kept = np.sort(np.argsort(-strength, kind="stable")[: _MOST // 2])
         gone = np.setdiff1d(np.arange(len(slots)), kept)
         for place in (0, 1):
             mine = gone[self.owners[slots[gone], place] == marks[gone]]
             self.owners[slots[mine], place] &= np.uint16(0xFFFE)
-        self._slots, self._marks = [slots[kept]], [marks[kept]]
-        self._origins, self._names = [self._origins[0][kept]], [self._names[0].take(pyarrow.array(kept))]
-        self._count = len(kept)
+        lengths = np.diff(ends, prepend=0)
+        stays = np.zeros(len(slots), dtype=bool)
+        stays[kept] = True
+        self._letters = _Growing(np.uint8, self._letters.values[np.repeat(stays, lengths)])
+        self._ends = _Growing(np.int64, np.cumsum(lengths[kept]))
+        self._slots, self._marks = _Growing(np.int32, slots[kept]), _Growing(np.uint16, marks[kept])
+        self._origins = _Growing(np.int16, self._origins.values[kept])
+
+
+class _Growing:
+    """An array that others are put at the end of; small ones kept one by one would pin the memory around them."""
+
+    def __init__(self, dtype: Any, values: np.ndarray | None = None) -> None:
+        self._room = np.empty(1 << 12, dtype) if values is None else values
+        self._count = 0 if values is None else len(values)
+
+    @property
+    def values(self) -> np.ndarray:
+        """What is in it, for as long as nothing is added."""
+        return self._room[: self._count]
+
+    def add(self, values: Any) -> None:
+        """At the end."""
+        count = self._count + len(values)
+        if count > len(self._room):
+            room = np.empty(max(count, len(self._room) * 3 // 2), self._room.dtype)
+            room[: self._count] = self.values
+            self._room = room
+        self._room[self._count : count] = values
+        self._count = count
 
 
 def _letters(names: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -107,9 +118,4 @@ def _letters(names: Any) -> tuple[np.ndarray, np.ndarray]:
     ends = np.frombuffer(offsets, np.int32)[names.offset : names.offset + len(names) + 1].astype(np.int64)
     if letters is None:
         return np.zeros(0, np.uint8), ends[1:]
-    return np.frombuffer(letters, np.uint8)[ends[0] : ends[-1]].copy(), ends[1:] - ends[0]
-
-
-def _names(letters: np.ndarray, ends: np.ndarray) -> Any:
-    offsets = np.concatenate([[0], ends]).astype(np.int32)
-    return pyarrow.StringArray.from_buffers(len(ends), pyarrow.py_buffer(offsets), pyarrow.py_buffer(letters))
+    return np.frombuffer(letters, np.uint8)[ends[0] : ends[-1]], ends[1:] - ends[0]
