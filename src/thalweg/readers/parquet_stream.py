@@ -10,7 +10,8 @@ from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
-ROWS = 20_000
+ROWS = 20_000  # read at a time, fewer of wide tables
+_CELLS, _FEWEST = 40 * ROWS, 1000
 _BUFFER = 1 << 18
 
 
@@ -93,7 +94,8 @@ def _batches(file: Watched, parquet: Any, group: int, names: Sequence[str]) -> I
 
     try:
         file.check()
-        yield from parquet.iter_batches(ROWS, row_groups=[group], columns=list(names), use_threads=False)
+        rows = min(ROWS, max(_FEWEST, _CELLS // len(names)))
+        yield from parquet.iter_batches(rows, row_groups=[group], columns=list(names), use_threads=False)
         file.check()
     except (pyarrow.ArrowException, OSError) as error:
         raise _in_words(file, error) from None

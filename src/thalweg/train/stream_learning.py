@@ -21,9 +21,9 @@ from thalweg.train.row_check import CheckedRows
 from thalweg.train.stream_rows import marked
 
 _MOST_LEVELS = 400_000  # in all columns together: some ten megabytes
-_SAMPLE_BYTES = 32 << 20
+_SAMPLE_BYTES = 20 << 20
 _MOST_ROWS = 400_000
-_JOINED = 5_000  # rows of a batch of the sample, once it was thinned
+_JOINED = 5_000  # rows of a batch of the sample
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,7 @@ class StreamLearning:
         self._words = {name: _Words() for name in (*what.categories, *what.texts)}
         self.stride = 1
         self._sample: list[Any] = []
+        self._small = 0  # how many of its last batches have few rows: kept for long they pin the memory around them
         self._bytes = 0
 
     def update(self, rows: CheckedRows) -> None:
@@ -286,6 +287,10 @@ class StreamLearning:
         if len(places):
             self._sample.append(self._batch(rows, s, places))
             self._bytes += self._sample[-1].nbytes
+            self._small += 1
+            if sum(batch.num_rows for batch in self._sample[-self._small :]) >= _JOINED:
+                self._sample[-self._small :] = [_joined(self._sample[-self._small :])]
+                self._small = 0
         while self._bytes > _SAMPLE_BYTES or self.sampled > _MOST_ROWS:
             self._thin()
 
@@ -301,6 +306,7 @@ class StreamLearning:
                 few = []
         self._sample += [_joined(few)] if few else []
         self.stride *= 2
+        self._small = 0
         self._bytes = sum(batch.nbytes for batch in self._sample)
 
     def _batch(self, rows: CheckedRows, s: np.ndarray, places: np.ndarray) -> Any:
