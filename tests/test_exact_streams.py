@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,12 @@ from thalweg.cli import run
 from thalweg.errors import CheckpointError, DataError, UsageError
 from thalweg.kernels.sums import Sums
 from thalweg.readers import delimited_stream, parquet_stream
+from thalweg.readers.chunk import Chunk
+from thalweg.recipe import TextOptions
 from thalweg.train import row_cache
 from thalweg.train.row_cache import CachingRows
+from thalweg.train.row_check import CheckedRows
+from thalweg.train.stream_learning import StreamLearning, ToLearn
 from thalweg.train.stream_rows import StreamSource
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -117,6 +122,43 @@ def test_a_large_sample_leaves_two_full_passes_to_do(folder: Path) -> None:
     model = thalweg.fit("train.parquet", target="bought", stream=True)
     full = [row for row in model.history if row["stage"] == "all rows"]
     assert len(full) <= 3, "the pass that learns, and these, are all the times the file is read"
+
+
+def gathered(chunks: list[CheckedRows], stop: int) -> tuple[int, list[Any]]:
+    """Stride and sample after those rows, the learning saved and restored after some of them."""
+    what = ToLearn({"x": "number"}, {"c": False}, (), TextOptions(), "words", 1)
+    learning = StreamLearning(what)
+    for i, rows in enumerate(chunks):
+        if i == stop:
+            state = learning.state()
+            learning = StreamLearning(what)
+            learning.restore(*state)
+        learning.update(rows)
+    sample = [
+        (columns["x"].to_pylist(), columns["c"].to_pylist(), y.tolist()) for columns, y, _, _ in learning.sample()
+    ]
+    return learning.stride, [list(chain(*parts)) for parts in zip(*sample, strict=True)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=st.lists(st.sampled_from([1, 1, 2, 7, 40]), min_size=1, max_size=40), stop=st.integers(0, 40),
+       most=st.integers(60, 4000))  # fmt: skip
+def test_the_sample_is_every_so_many_th_row_whatever_the_chunks_and_the_stops(
+    sizes: list[int], stop: int, most: int
+) -> None:
+    rng, chunks, n = np.random.default_rng(0), [], 0
+    for size in sizes:
+        x, y = pa.array(np.arange(n, n + size, dtype=float)), rng.integers(0, 2, size).astype(float)
+        words = pa.array([f"w{i * i % 50}" for i in range(n, n + size)]).dictionary_encode()
+        chunks.append(CheckedRows(Chunk({"x": x, "c": words}, size, str, {}), y, None, None))
+        n += size
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("thalweg.train.stream_learning._SAMPLE_BYTES", most)
+        patch.setattr("thalweg.train.stream_learning._JOINED", 5)
+        stride, (x, c, y) = gathered(chunks, -1)
+        assert gathered(chunks, stop) == (stride, [x, c, y])
+    assert x == [float(i) for i in range(0, n, stride)] and c == [f"w{int(i * i) % 50}" for i in x]
+    assert y == [np.concatenate([rows.y for rows in chunks])[int(i)] for i in x]
 
 
 @settings(max_examples=15, deadline=None)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,20 @@ def test_numba_is_not_loaded_where_the_code_is_kept(loops: native.Loops, tmp_pat
     subprocess.run([sys.executable, "-c", code], check=True, env={"NUMBA_CACHE_DIR": str(tmp_path)})
 
 
-@pytest.mark.parametrize("damage", ["cut", "altered", "another file", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "altered", "another head", "another file", "empty"])
 def test_a_damaged_file_is_made_anew(damage: str, loops: native.Loops, tmp_path: Path) -> None:
     expected = loops.sums_pass(*rows())
     path = kept(tmp_path)
     whole = path.read_bytes()
-    path.write_bytes(
-        {"cut": whole[:-100], "altered": whole[:-9] + b"\0" * 9, "another file": b"PK\3\4", "empty": b""}[damage]
-    )
+    damaged = {
+        "cut": whole[:-100],
+        "altered": whole[:-9] + b"\0" * 9,
+        "another head": whole.replace(b'"returned": "ddd"', b'"returned": "d"'),
+        "another file": b"PK\3\4",
+        "empty": b"",
+    }
+    assert damaged[damage] != whole
+    path.write_bytes(damaged[damage])
     assert native.Loops(MODULE).sums_pass(*rows()) == expected
     assert native._read(path) is not None
 
@@ -76,14 +83,29 @@ def test_without_a_place_to_keep_it_the_code_is_compiled_each_time(
     assert native.Loops(MODULE).sums_pass(*rows()) == import_module(MODULE).sums_pass(*compiled)
 
 
-def test_code_that_needs_what_is_not_there_is_not_called(
-    loops: native.Loops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_that_needs_what_is_not_there_is_not_called(loops: native.Loops, tmp_path: Path) -> None:
     expected = loops.sums_pass(*rows())
-    path = kept(tmp_path)
-    assert b'"needed": ["' in path.read_bytes()  # exp and the like
-    path.write_bytes(path.read_bytes().replace(b'"needed": ["', b'"needed": ["no_such_function", "'))
+    code = native._read(kept(tmp_path))
+    assert code is not None and code["needed"]  # log1p and the like
+    assert native._keep(kept(tmp_path), {**code, "needed": ["no_such_function"]})
     assert native.Loops(MODULE).sums_pass(*rows()) == expected
+
+
+@pytest.mark.parametrize("part", ["_compiled", "_loaded"])
+def test_where_llvm_or_numba_is_unlike_those_known_numba_calls_the_loop(
+    part: str, loops: native.Loops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unlike(*_: Any) -> None:
+        raise RuntimeError("another version")
+
+    monkeypatch.setattr(native, part, unlike)
+    assert loops.sums_pass(*rows()) == import_module(MODULE).sums_pass(*rows())
+
+
+def test_threads_that_call_a_loop_at_once_get_it_all(loops: native.Loops) -> None:
+    expected = import_module(MODULE).sums_pass(*rows())
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: loops.sums_pass(*rows()), range(40))) == {expected}
 
 
 def test_a_change_of_the_source_or_of_the_formulas_is_another_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,20 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import thalweg
+from thalweg import native
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import open_table
+from thalweg.readers.chunk import Chunk
 from thalweg.recipe import Recipe, learn
+from thalweg.recipe.arrow_memory import located
+from thalweg.recipe.hasher import Hasher
+from thalweg.recipe.hashing import Hashing
 
 FRAME = pd.DataFrame(
     {
@@ -218,3 +224,58 @@ def test_the_coefficients_of_a_published_fit_come_out(shared_data) -> None:
         assert found[name] == pytest.approx(value, rel=1e-6), name
     assert model.intercept == pytest.approx(intercept + rank2, rel=1e-6)
     assert 2 * model.rows * model.objective == pytest.approx(expected["deviance"], rel=1e-10)
+
+
+def murmur(data: bytes, seed: int) -> int:
+    """MurmurHash64A (Appleby, 2008), as its author gives it, on Python's integers."""
+    m, r, full = 0xC6A4A7935BD1E995, 47, (1 << 64) - 1
+    h = seed ^ (len(data) * m & full)
+    whole = len(data) // 8 * 8
+    for at in range(0, whole, 8):
+        k = int.from_bytes(data[at : at + 8], "little") * m & full
+        k = (k ^ k >> r) * m & full
+        h = (h ^ k) * m & full
+    if data[whole:]:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & full
+    h = (h ^ h >> r) * m & full
+    return h ^ h >> r
+
+
+@given(words=st.lists(st.none() | st.text(), max_size=20), start=st.integers(0, 5), seed=st.integers(0, 2**64 - 1))
+def test_words_are_hashed_by_murmurhash64a(words: list[str | None], start: int, seed: int) -> None:
+    array = pa.array(words, pa.string())[start:]
+    hashes = np.empty(len(array), np.uint64)
+    loops = native.loops("thalweg.recipe.hashing_passes", "thalweg.recipe.number_passes")
+    loops.hash_words(located([array])[0], np.uint64(seed), np.uint64(7), hashes)
+    expected = [7 if word is None else murmur(word.encode(), seed) for word in words[start:]]
+    assert hashes.tolist() == expected
+
+
+TYPES = ["float64", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"]
+
+
+@given(of=st.sampled_from(TYPES), cells=st.lists(st.none() | st.integers(0, 100), max_size=30), start=st.integers(0, 9))
+def test_numbers_are_read_where_arrow_has_them(of: str, cells: list[int | None], start: int) -> None:
+    array = pa.array(cells, getattr(pa, of)())[start:]
+    found = np.empty((1, len(array)))
+    native.loops("thalweg.recipe.number_passes").fill_numbers(located([array]), found)
+    expected = [np.nan if cell is None else float(cell) for cell in cells[start:]]
+    assert np.array_equal(found[0], expected, equal_nan=True)
+
+
+@given(cells=st.lists(st.none() | st.sampled_from(["", "a", "bb", "Zürich", "a long word"]), min_size=1, max_size=30))
+def test_words_are_hashed_to_the_same_columns_with_and_without_a_dictionary(cells: list[str | None]) -> None:
+    hasher, none = Hasher(Hashing(10, (), ("c", "d"))), np.empty(0)
+    plain, dictionary = pa.array(cells, pa.string()), pa.array(cells, pa.string()).dictionary_encode()
+    made = []
+    for columns in ({"c": plain, "d": dictionary}, {"c": dictionary, "d": plain}):
+        chunk = Chunk(columns, len(cells), str, {})
+        X, words = hasher.rows(chunk, hasher.numbers(chunk), none, none)
+        named = set()
+        for met in words:
+            sources = np.broadcast_to(met.source, len(met.slots)).tolist()
+            texts = met.named(np.arange(len(met.slots))).to_pylist()
+            named |= set(zip(sources, texts, met.slots.tolist(), met.marks.tolist(), strict=True))
+        made.append((X.indices.tolist(), named))
+    assert made[0] == made[1]
+    assert {text for _, text, _, _ in made[0][1]} == {"(missing)" if cell is None else cell for cell in cells}

@@ -77,6 +77,15 @@ def test_nothing_is_copied_that_need_not_be() -> None:
     assert np.shares_memory(csr.data, X.data) and np.shares_memory(csr.indices, X.indices)
 
 
+def test_arrays_of_a_sparse_matrix_may_be_views_of_others() -> None:
+    X = sp.random(50, 8, 0.4, format="csr", random_state=0)
+    y = np.arange(50) % 2
+    views = sp.csr_matrix((np.repeat(X.data, 2)[::2], np.repeat(X.indices, 2)[::2], X.indptr), shape=X.shape)
+    assert not views.data.flags.c_contiguous
+    fits = [thalweg.fit((given, y), kernel="compiled").coef for given in (X, views)]
+    assert np.array_equal(*fits)
+
+
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("centre", [True, False])
 def test_means_and_deviations_of_sparse_columns_keep_their_digits(weighted: bool, centre: bool) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import thalweg
 from thalweg.cli import run
 from thalweg.errors import DataError, UsageError
-from thalweg.readers import delimited_stream, open_rows, parquet_stream, query_stream
+from thalweg.readers import delimited_records, delimited_stream, open_rows, parquet_stream, query_stream
 from thalweg.readers.open_stream import open_stream
 from thalweg.readers.stream import Stream
 
@@ -32,6 +32,7 @@ def pieces(size: int) -> Iterator[None]:
     """Pieces of so many bytes, and batches of so few rows that there are many of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delimited_stream, "_PIECE", size)
+        patch.setattr(delimited_records, "BLOCK", max(size // 2, 8))
         patch.setattr(parquet_stream, "ROWS", 3)
         patch.setattr(query_stream, "_ROWS", 3)
         yield
@@ -45,8 +46,10 @@ def tiny() -> Iterator[None]:
 
 def values(chunk: Any, name: str, form: str) -> list[Any]:
     """A column of a chunk in Python: numbers, words, None for holes."""
-    if form != "text":
+    if form not in ("text", "words"):
         return [None if np.isnan(x) else x for x in chunk.numbers(name).tolist()]
+    if pa.types.is_string(chunk.columns[name].type):
+        return list(chunk.columns[name].to_pylist())
     codes, words = chunk.codes(name)
     known = [*words.to_pylist(), None]
     return [known[code] for code in codes.tolist()]
@@ -139,11 +142,12 @@ def as_text(table: dict[str, list[str]], delimiter: str, style: dict[str, Any]) 
 def test_delimited_chunks_hold_what_memory_holds(name: str, table: Any, style: Any, size: int, tmp_path: Path) -> None:
     path = written(tmp_path / name, as_text(table, "\t" if "tsv" in name else ",", style))
     stream = open_stream(path)
+    plainly = {name: "words" if form == "text" else form for name, form in forms_of(stream).items()}
     with pieces(size):
-        chunks = streamed(stream)
+        chunks, plain = streamed(stream), streamed(stream, plainly)
     expected = open_rows(path)
     assert stream.columns == expected.columns
-    assert joined(chunks) == in_memory(path)
+    assert joined(chunks) == joined(plain) == in_memory(path)
     assert not any(bad for _, bad, _ in chunks)
 
 
@@ -186,6 +190,49 @@ def test_queries_and_json_lines_hold_what_memory_holds(table: Any, tmp_path: Pat
             stream = open_stream(source, **reading)
             assert stream.columns == open_rows(str(source).rstrip(";"), **reading).columns
             assert joined(streamed(stream)) == in_memory(str(source).rstrip(";"), **reading)
+
+
+def test_words_without_spaces_stay_as_they_stand_where_no_dictionary_is_asked_for(tmp_path: Path) -> None:
+    stream = open_stream(written(tmp_path / "t.csv", "a,b\nx, y\nNA,z\nx,z\n"))
+    (chunk,) = stream.chunks({"a": "words", "b": "words"})
+    assert pa.types.is_string(chunk.columns["a"].type) and pa.types.is_dictionary(chunk.columns["b"].type)
+    assert [values(chunk, name, "words") for name in "ab"] == [["x", None, "x"], ["y", "z", "z"]]
+
+
+def test_a_word_with_spaces_about_it_is_the_same_in_every_kind_of_file(tmp_path: Path) -> None:
+    cells = ["a", " -", "-", "a "]
+    written(tmp_path / "t.csv", "c\n" + "\n".join(cells) + "\n")
+    pq.write_table(pa.table({"c": cells}), tmp_path / "t.parquet")
+    for missing, expected in (((" -",), ["a", "-", "-", "a"]), (("-",), ["a", None, None, "a"])):
+        for name in ("t.csv", "t.parquet"):
+            for form in ("text", "words"):
+                chunks = open_stream(tmp_path / name, missing=missing).chunks({"c": form})
+                assert [value for chunk in chunks for value in values(chunk, "c", form)] == expected, (name, missing)
+
+
+def test_long_numbers_as_words_keep_their_digits(tmp_path: Path) -> None:
+    cells = [10**16 + i for i in range(4)]
+    written(tmp_path / "t.csv", "c\n" + "".join(f"{cell}\n" for cell in cells))
+    pq.write_table(pa.table({"c": cells}), tmp_path / "t.parquet")
+    for name in ("t.csv", "t.parquet"):
+        assert joined(streamed(open_stream(tmp_path / name), {"c": "text"})) == {"c": [str(cell) for cell in cells]}
+
+
+def test_a_word_that_is_not_in_its_dictionary_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"c": ["a", "b", "a"]}), path)
+    damaged = pa.DictionaryArray.from_arrays(pa.array([0, 7, 1], pa.int32()), pa.array(["a", "b"]), safe=False)
+    batch = pa.RecordBatch.from_arrays([damaged], ["c"])
+    monkeypatch.setattr(parquet_stream, "_batches", lambda *_: iter([batch]))
+    with pytest.raises(DataError, match=r"t\.parquet: the file cannot be read .* is it whole\?"):
+        streamed(open_stream(path))
+
+
+def test_rows_of_wide_parquet_tables_come_in_fewer_at_a_time(tmp_path: Path) -> None:
+    pq.write_table(pa.table({f"x{i}": np.arange(3000.0) for i in range(400)}), tmp_path / "t.parquet")
+    stream = open_stream(tmp_path / "t.parquet")
+    assert [chunk.n for chunk in stream.chunks(forms_of(stream))] == [2000, 1000]
+    assert [chunk.n for chunk in stream.chunks({"x0": "number"})] == [3000]
 
 
 ROWS = [(0.5 * i - 7, "ab c,d"[i % 6], i % 2) for i in range(40)]
@@ -351,6 +398,16 @@ def test_empty_lines_are_counted(blank: bytes, tmp_path: Path) -> None:
     line = 2 + blank[: blank.index(b"x")].count(b"\n")
     with pytest.raises(DataError, match=f"line {line}: column 'x' holds 'x'"):
         streamed(open_stream(path), NUMBERED)
+
+
+@pytest.mark.parametrize("hole", ["", "NA"])
+def test_a_byte_that_is_no_text_is_told_beside_a_hole(hole: str, tmp_path: Path) -> None:
+    lines = ["y,a", *(f"{i % 2},w{i % 3}" for i in range(20)), f"1,{hole}", "0,caf\xe9", f"0,{hole}", "1,w1"]
+    path = written(tmp_path / "t.csv", "\n".join(lines).encode("latin1") + b"\n")
+    with pytest.raises(DataError, match="line 23: this is not UTF-8"):
+        streamed(open_stream(path))
+    (chunk,) = open_stream(path).chunks({"y": "number", "a": "text"}, skip=True)
+    assert chunk.n == 23 and len(chunk.bad) == 1 and values(chunk, "a", "text")[-3:] == [None, None, "w1"]
 
 
 def test_a_bad_row_is_told_beside_a_long_field(tmp_path: Path) -> None:

@@ -29,7 +29,15 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False
 _ALONE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _OF_THE_LIBRARY = ("llvm.exp.", "llvm.log.", "llvm.pow.", "llvm.memset.", "llvm.memcpy.", "llvm.memmove.")
 _RETURNED = {"none": (), "float64": ("d",), "int64": ("q",)}
-_LOCK = threading.RLock()
+
+
+@cache
+def _lock() -> threading.RLock:
+    return threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # a thread that compiles in the parent never ends in the child
+    os.register_at_fork(after_in_child=_lock.cache_clear)
 
 
 def loop(function: Callable[..., Any]) -> Any:
@@ -60,7 +68,7 @@ class Loops:
             kinds = (name, *(_kind(argument) for argument in arguments))
             function = self._known.get(kinds)
             if function is None:
-                with _LOCK:
+                with _lock():
                     function = self._known.get(kinds) or self._function(name, kinds)
                     self._known[kinds] = function
             return function(*arguments)
@@ -69,17 +77,20 @@ class Loops:
         return call
 
     def _function(self, name: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
-        path = _folder(self._path) / f"{self._path.stem}.{name}-{self._key(kinds)}.native"
-        code = _read(path)
-        loaded = None if code is None else _loaded(code, kinds)
-        if loaded is None:
-            code, compiled = None, getattr(import_module(self._module), name)
-            with suppress(Exception):  # of a Numba or an LLVM unlike those known
-                code = _compiled(compiled, kinds)
-            loaded = None if code is None else _loaded(code, kinds)
-            if code is None or loaded is None:
-                return compiled  # called by way of Numba
-            _keep(path, code)
+        file = f"{self._path.stem}.{name}-{self._key(kinds)}.native"
+        for folder in _folders(self._path):
+            loaded = _ready(_read(folder / file), kinds)
+            if loaded is not None:
+                return loaded
+        compiled, code = getattr(import_module(self._module), name), None
+        with suppress(Exception):  # of a Numba or an LLVM unlike those known
+            code = _compiled(compiled, kinds)
+        loaded = _ready(code, kinds)
+        if code is None or loaded is None:
+            return compiled  # called by way of Numba
+        for folder in _folders(self._path):
+            if _keep(folder / file, code):
+                break
         return loaded
 
     def _key(self, kinds: tuple[str, ...]) -> str:
@@ -92,7 +103,7 @@ class Loops:
 
     @cached_property
     def _sources(self) -> list[str]:
-        names = (self._module, _FORMULAS, *self._others)
+        names = (self._module, *self._others, _FORMULAS, __name__)
         return [hashlib.sha256(_source(name).read_bytes()).hexdigest() for name in names]
 
 
@@ -143,6 +154,13 @@ def _compiled(function: Any, kinds: tuple[str, ...]) -> dict[str, Any] | None:
         "needed": needed,
         "object": _machine().emit_object(module),
     }
+
+
+def _ready(code: Mapping[str, Any] | None, kinds: tuple[str, ...]) -> Callable[..., Any] | None:
+    """The function in what was kept or compiled; None where it cannot be called here."""
+    with suppress(Exception):  # of an LLVM unlike those known
+        return None if code is None else _loaded(code, kinds)
+    return None
 
 
 def _loaded(code: Mapping[str, Any], kinds: tuple[str, ...]) -> Callable[..., Any] | None:
@@ -197,51 +215,55 @@ def _machine() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    cpu, features = _processor()
+    cpu, features, _ = _processor()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault")
 
 
 @cache
-def _processor() -> tuple[str, str]:
+def _processor() -> tuple[str, str, str]:
+    """What it is called, what it can do, and the system's way of writing object files."""
     import llvmlite.binding as llvm
 
     with suppress(RuntimeError):  # LLVM cannot tell the features of every processor
-        return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return llvm.get_host_cpu_name(), ""
+        return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvm.get_default_triple()
+    return "generic", "", llvm.get_default_triple()
 
 
-def _folder(source: Path) -> Path:
-    """Where code is kept: where NUMBA_CACHE_DIR says, beside the source, or where that cannot be, with the user."""
+def _folders(source: Path) -> list[Path]:
+    """Where code may be kept: where NUMBA_CACHE_DIR says; or beside the source, or else with the user."""
     if named := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(named)
-    beside = source.parent / "__pycache__"
-    if os.access(beside if beside.exists() else source.parent, os.W_OK):
-        return beside
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg"
+        return [Path(named)]
+    folders = [source.parent / "__pycache__"]
+    with suppress(RuntimeError):  # there is no home
+        folders.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg")
+    return folders
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     """What was kept; None where there is nothing, or not what was written."""
-    with suppress(OSError, ValueError, KeyError):
-        head, _, body = path.read_bytes().partition(b"\n")
-        code = json.loads(head)
-        if hashlib.sha256(body).hexdigest() == code.pop("sha256"):
-            return {**code, "object": body}
+    with suppress(OSError, ValueError):
+        checksum, _, content = path.read_bytes().partition(b"\n")
+        if hashlib.sha256(content).hexdigest().encode() == checksum:
+            head, _, body = content.partition(b"\n")
+            return {**json.loads(head), "object": body}
     return None
 
 
-def _keep(path: Path, code: Mapping[str, Any]) -> None:
-    """Write it whole or not at all; without a place for it, it is compiled again next time."""
-    body = code["object"]
-    head = {**{k: v for k, v in code.items() if k != "object"}, "sha256": hashlib.sha256(body).hexdigest()}
+def _keep(path: Path, code: Mapping[str, Any]) -> bool:
+    """Write it whole or not at all; whether there is a place for it."""
+    head = {name: value for name, value in code.items() if name != "object"}
+    content = json.dumps(head).encode() + b"\n" + code["object"]
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
-            try:
-                file.write(json.dumps(head).encode() + b"\n" + body)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink()
-                raise
+        try:
+            temporary.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+            temporary.chmod(0o644)  # other users run the same code
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink()
+            raise
+        return True
+    return False

@@ -34,8 +34,11 @@ class Records:
             return pyarrow.RecordBatch.from_pylist([], schema=pyarrow.schema(list(typed.items())))
         try:
             table = self._parsed(typed, missing, BLOCK)
-        except (pyarrow.ArrowCancelled, pyarrow.ArrowInvalid):
-            # Arrow hands Ctrl-C on to whom it is meant for, but drops what it parsed; and a record may be a block long
+        except pyarrow.ArrowCancelled:  # Arrow hands Ctrl-C on to whom it is meant for, but drops what it parsed
+            table = self._parsed(typed, missing, len(self.data) + 1)
+        except pyarrow.ArrowInvalid as error:
+            if "straddl" not in str(error):  # no record is longer than a block: it is a value
+                raise
             table = self._parsed(typed, missing, len(self.data) + 1)
         batches = table.combine_chunks().to_batches()
         return batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=table.schema)
@@ -53,7 +56,7 @@ class Records:
             arrow_csv.ConvertOptions(
                 column_types=dict(typed),
                 include_columns=list(typed),
-                null_values=list(missing),
+                null_values=[word for word in missing if word == word.strip(" ")],  # others are no words, once trimmed
                 strings_can_be_null=True,
             ),
         )
@@ -72,9 +75,9 @@ class Records:
             try:
                 columns.append(column.cast(pyarrow.string()))
             except pyarrow.ArrowInvalid:
-                texts = [_text(value) for value in column.to_pylist()]
-                good &= np.array([text is not None for text in texts], dtype=bool)
+                texts = [None if value is None else _text(value) for value in column.to_pylist()]
                 columns.append(pyarrow.array(texts, pyarrow.string()))
+                good &= np.equal(columns[-1].is_null(), column.is_null())
         lost = [self._record(int(row)) for row in np.flatnonzero(~good)]
         for record in lost:
             self.bad[record] = (

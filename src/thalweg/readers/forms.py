@@ -13,6 +13,7 @@ from thalweg.errors import DataError
 from thalweg.readers.chunk import WORDY, Chunk
 
 _FEW = 4  # values of a column whose dictionaries are all kept: of few values the order differs from batch to batch
+_LONG = 300  # digits; a longer number is none that fits
 _DAY = 86400e6  # microseconds
 
 Complaint = Callable[[str, str, str], str]  # column, value, form wanted -> what is wrong
@@ -154,7 +155,7 @@ def _again(array: Any, seen: dict[str, Any], name: str, missing: Sequence[str]) 
         seen[name] = [found, *last][: _FEW if len(raw) <= _FEW else 1]
     _, words, kept = found
     indices = _in_words(array.indices)
-    return pyarrow.DictionaryArray.from_arrays(indices if kept is None else kept.take(indices), words, safe=False)
+    return pyarrow.DictionaryArray.from_arrays(indices if kept is None else kept.take(indices), words)
 
 
 def _in_words(indices: Any) -> Any:
@@ -185,6 +186,8 @@ def as_read(words: Any, kind: str) -> Any:
 
 
 def _number_word(text: str) -> str:
+    if text.isascii() and text.lstrip("+-").isdigit() and len(text) < _LONG:
+        return str(int(text))
     value = number(text)
     return text if value is None or value != value else repr(value).removesuffix(".0")
 

@@ -20,7 +20,7 @@ from thalweg.rows import Csr
 
 _LARGEST = 2**31 - 2  # columns are counted by int32
 _CHUNK = 16 << 20
-_COMPILED_FROM = 4 << 20  # bytes; below, the parser in Python is done before compiled code is loaded
+_COMPILED_FROM = 1 << 19  # bytes; below, the parser in Python is done before compiled code is loaded
 
 
 @dataclass(frozen=True)

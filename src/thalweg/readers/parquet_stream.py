@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+
 from thalweg.errors import DataError
 from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
@@ -53,7 +55,10 @@ class ParquetStream(Stream):
                         after = {"file": f, "group": g, "batch": b + 1, "read": read + batch.num_rows}
                         place = _Place(file.path, read - before)
                         share = after["read"] / (self.n or 1)
-                        chunk = readable(batch, forms, self._missing, place, skip, self.complaint, seen)
+                        try:
+                            chunk = readable(batch, forms, self._missing, place, skip, self.complaint, seen)
+                        except pyarrow.ArrowIndexError as error:  # a word's place in its dictionary
+                            raise _in_words(file, error) from None
                         yield replace(chunk, after=after, share=share)
                         read += batch.num_rows
 
@@ -80,7 +85,6 @@ class _Place:
 
 
 def _opened(file: Watched, words: Sequence[str]) -> Any:
-    import pyarrow
     from pyarrow.parquet import ParquetFile
 
     try:
@@ -90,8 +94,6 @@ def _opened(file: Watched, words: Sequence[str]) -> Any:
 
 
 def _batches(file: Watched, parquet: Any, group: int, names: Sequence[str]) -> Iterator[Any]:
-    import pyarrow
-
     try:
         file.check()
         rows = min(ROWS, max(_FEWEST, _CELLS // len(names)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-TYPES = ("double", "float", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
+TYPES = ("double", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
 
 
 def located(arrays: Sequence[Any]) -> np.ndarray:

@@ -46,7 +46,6 @@ class Words:
 class _Known:
     """A dictionary of a category, and after its words that of a hole: hashes, columns and marks (words + 1,)."""
 
-    words: Any
     hashes: np.ndarray
     slots: np.ndarray
     marks: np.ndarray
@@ -55,9 +54,8 @@ class _Known:
 
 @dataclass(frozen=True, eq=False)
 class _Category:
-    """A category of a chunk: an Arrow array, and the hashes its codes point at."""
+    """A category of a chunk: its codes (n,), and the hashes they point at."""
 
-    array: Any
     codes: np.ndarray
     hashes: np.ndarray
     named: Any
@@ -200,15 +198,15 @@ class Hasher:
         if last is None or not _same(last[0], dictionary):
             words = pyarrow.concat_arrays([dictionary, pyarrow.array([MISSING])])
             hashes = _hashed(words, name)
-            last = self._last[name] = (dictionary, _Known(words, hashes, *self._split(hashes), _Taken(words)))
+            last = self._last[name] = (dictionary, _Known(hashes, *self._split(hashes), _Taken(words)))
         return last[1]
 
     def _category(self, chunk: Chunk, name: str) -> _Category:
         array = chunk.columns[name]
         if not is_dictionary(array.type):
-            return _Category(array, np.arange(chunk.n, dtype=np.int32), _hashed(array, name), _Taken(array))
+            return _Category(np.arange(chunk.n, dtype=np.int32), _hashed(array, name), _Taken(array))
         known = self._known(name, array.dictionary)
-        return _Category(array, chunk.codes(name)[0], known.hashes, known.named)
+        return _Category(chunk.codes(name)[0], known.hashes, known.named)
 
     def _split(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Columns and marks (m,) of hashes."""

@@ -37,13 +37,9 @@ def filled(valid: int, i: int) -> bool:
 
 @loop
 def _widen(of: Any, values: int, valid: int, first: int, to: np.ndarray) -> None:
-    if valid == 0:
-        for i in range(len(to)):
-            to[i] = at(of, values, first + i)
-    else:
-        for i in range(len(to)):
-            value = np.float64(at(of, values, first + i))
-            to[i] = value if (at(np.uint8, valid, (first + i) >> 3) >> ((first + i) & 7)) & 1 == 1 else np.nan
+    for i in range(len(to)):
+        value = np.float64(at(of, values, first + i))
+        to[i] = value if filled(valid, first + i) else np.nan
 
 
 @loop
@@ -54,20 +50,18 @@ def fill_numbers(where: np.ndarray, to: np.ndarray) -> None:
         if kind == 0:
             _widen(np.float64, values, valid, first, to[c])
         elif kind == 1:
-            _widen(np.float32, values, valid, first, to[c])
-        elif kind == 2:
             _widen(np.int64, values, valid, first, to[c])
-        elif kind == 3:
+        elif kind == 2:
             _widen(np.int32, values, valid, first, to[c])
-        elif kind == 4:
+        elif kind == 3:
             _widen(np.int16, values, valid, first, to[c])
-        elif kind == 5:
+        elif kind == 4:
             _widen(np.int8, values, valid, first, to[c])
-        elif kind == 6:
+        elif kind == 5:
             _widen(np.uint64, values, valid, first, to[c])
-        elif kind == 7:
+        elif kind == 6:
             _widen(np.uint32, values, valid, first, to[c])
-        elif kind == 8:
+        elif kind == 7:
             _widen(np.uint16, values, valid, first, to[c])
         else:
             _widen(np.uint8, values, valid, first, to[c])

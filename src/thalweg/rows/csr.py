@@ -71,7 +71,8 @@ class Csr:
             matrix.sum_duplicates()
         kept = int(matrix.indptr[-1])
         data = matrix.data if matrix.dtype in (np.float32, np.float64) else matrix.data.astype(np.float64)
-        return cls(matrix.indptr.astype(np.int64), matrix.indices[:kept].astype(np.int32, copy=False), data[:kept], p)
+        indices = np.ascontiguousarray(matrix.indices[:kept], np.int32)
+        return cls(matrix.indptr.astype(np.int64), indices, np.ascontiguousarray(data[:kept]), p)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from thalweg.train.stream_rows import StreamRows
 
 _NEWTON_COLUMNS = 1500  # a Hessian of 18 MB, factorised in a fraction of a second
 _NEWTON_CELLS = 60  # stored cells of a sparse row, whose pairs the Hessian adds up
-_COMPILED_ENTRIES = 2_000_000  # below, SciPy is done before compiled code is loaded (0.5 s)
+_COMPILED_ENTRIES = 200_000  # below, SciPy is done before compiled code is loaded (0.07 s)
 _SAMPLED = ("newton", "newton-cg")
 _ROWS_PER_PARAMETER = 250  # a sample's optimum is about d/(2·rows) too high on all rows: here 0.002
 _FEWEST_SAMPLED_ROWS = 5000

@@ -5,6 +5,7 @@ Its memory does not grow with the rows: of columns with too many levels the rare
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,6 @@ class StreamLearning:
         self._words = {name: _Words() for name in (*what.categories, *what.texts)}
         self.stride = 1
         self._sample: list[Any] = []
-        self._small = 0  # how many of its last batches have few rows: kept for long they pin the memory around them
         self._bytes = 0
 
     def update(self, rows: CheckedRows) -> None:
@@ -277,8 +277,9 @@ class StreamLearning:
             found.lost, found.rarest, forgotten = body["lost"][name]
             found.forgotten = np.array(forgotten)
             begin = end
-        self._sample = _unpacked(arrays["sample"]).to_batches() if len(arrays["sample"]) else []
-        self._bytes = sum(batch.nbytes for batch in self._sample)
+        batches = _unpacked(arrays["sample"]).to_batches() if len(arrays["sample"]) else []
+        self._sample = [_compact(batch) for batch in batches]
+        self._bytes = sum(map(_size, self._sample))
 
     def _keep(self, rows: CheckedRows, s: np.ndarray) -> None:
         """Add every `stride`-th row to the sample; where that grows too large, keep every other one."""
@@ -286,11 +287,11 @@ class StreamLearning:
         places = np.arange(first, rows.chunk.n, self.stride)
         if len(places):
             self._sample.append(self._batch(rows, s, places))
-            self._bytes += self._sample[-1].nbytes
-            self._small += 1
-            if sum(batch.num_rows for batch in self._sample[-self._small :]) >= _JOINED:
-                self._sample[-self._small :] = [_joined(self._sample[-self._small :])]
-                self._small = 0
+            self._bytes += _size(self._sample[-1])
+            few = list(takewhile(lambda batch: batch.num_rows < _JOINED, reversed(self._sample)))
+            if sum(batch.num_rows for batch in few) >= _JOINED:  # kept one by one they would pin the memory around them
+                self._sample[-len(few) :] = [_joined(few[::-1])]
+                self._bytes += _size(self._sample[-1]) - sum(map(_size, few))
         while self._bytes > _SAMPLE_BYTES or self.sampled > _MOST_ROWS:
             self._thin()
 
@@ -300,14 +301,14 @@ class StreamLearning:
         for batch in _given_away(batches):
             at = np.arange(first, batch.num_rows, 2)
             first += 2 * len(at) - batch.num_rows
-            few.append(batch.take(pyarrow.array(at)))
+            if len(at):
+                few.append(batch.take(pyarrow.array(at)))
             if sum(part.num_rows for part in few) >= _JOINED:
                 self._sample.append(_joined(few))
                 few = []
         self._sample += [_joined(few)] if few else []
         self.stride *= 2
-        self._small = 0
-        self._bytes = sum(batch.nbytes for batch in self._sample)
+        self._bytes = sum(map(_size, self._sample))
 
     def _batch(self, rows: CheckedRows, s: np.ndarray, places: np.ndarray) -> Any:
         at = pyarrow.array(places)
@@ -332,6 +333,16 @@ def _given_away(batches: list[Any]) -> Iterator[Any]:
     batches.reverse()
     while batches:
         yield batches.pop()
+
+
+def _size(batch: Any) -> int:
+    """Bytes, about: told by what is in the batch alone, however it came to be where it is."""
+    size = 0
+    for column in batch.columns:
+        size += 8 * len(column)
+        if pyarrow.types.is_dictionary(column.type):
+            size += column.dictionary.nbytes - 4 * len(column)
+    return int(size)
 
 
 def _joined(batches: Sequence[Any]) -> Any:
