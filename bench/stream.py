@@ -160,7 +160,9 @@ def _large(folder: Path) -> None:
     contestants: Contestants = {
         "Parquet": lambda: _learn_online(paths.parquet),
         "CSV": lambda: _learn_online(paths.csv),
-        "CSV, checkpoints": lambda: _learn_online(paths.csv, "--checkpoint", str(next(checkpoints)), "--every", f"{EVERY}s"),
+        "CSV, checkpoints": lambda: _learn_online(
+            paths.csv, "--checkpoint", str(next(checkpoints)), "--every", f"{EVERY}s"
+        ),
     }
     runs = _turns(contestants, 2, uncounted=0)
     sizes = [paths.parquet.stat().st_size, paths.csv.stat().st_size, paths.csv.stat().st_size]
