@@ -466,6 +466,17 @@ def test_ctrl_c_keeps_the_point_the_place_and_the_exit_code(folder: Path) -> Non
     assert Path("place/run.checkpoint").stat().st_size > 0
 
 
+@pytest.mark.parametrize("place", [None, "place"])
+def test_ctrl_c_while_the_recipe_is_learnt_ends_the_run_and_no_more(folder: Path, place: str | None) -> None:
+    def stop(event: Any) -> None:
+        if event.kind == "rows" and event.stage == "reading":
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        thalweg.fit("train.csv", target="bought", stream=True, checkpoint=place, observers=[stop])
+    assert Path("place/run.checkpoint").exists() == (place is not None)
+
+
 def test_a_second_ctrl_c_leaves_the_checkpoint_of_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def impatient(total: Sums, other: Sums) -> None:
         added(total, other)

@@ -129,7 +129,7 @@ class Exact:
                 learning.update(rows)
                 self.skipped.add(rows.chunk.bad)
                 self._tell("rows", "reading", rows=learning.rows, share=rows.chunk.share)
-                if self.interrupted() or (self.checkpoint is not None and self.checkpoint.due()):
+                if self.checkpoint is not None and (self.interrupted() or self.checkpoint.due()):
                     arrays, body = learning.state()
                     self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
                 if self.interrupted():
