@@ -111,7 +111,7 @@ def test_a_stream_ends_at_the_optimum_of_the_same_rows_in_memory(
 def test_also_where_the_sample_is_a_part_of_the_rows_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr("thalweg.train.stream_learning._MOST_ROWS", rows)
+    monkeypatch.setattr("thalweg.train.stream_sample._MOST_ROWS", rows)
     streamed = thalweg.fit("train.csv", target="bought", stream=True)
     assert_same_optimum(streamed, thalweg.fit("train.csv", target="bought"))
     stages = list(dict.fromkeys(row["stage"] for row in streamed.history))
@@ -135,9 +135,10 @@ def gathered(chunks: list[CheckedRows], stop: int) -> tuple[int, list[Any]]:
             learning.restore(*state)
         learning.update(rows)
     sample = [
-        (columns["x"].to_pylist(), columns["c"].to_pylist(), y.tolist()) for columns, y, _, _ in learning.sample()
+        (columns["x"].to_pylist(), columns["c"].to_pylist(), y.tolist())
+        for columns, y, _, _ in learning.sample.given_away()
     ]
-    return learning.stride, [list(chain(*parts)) for parts in zip(*sample, strict=True)]
+    return learning.sample.stride, [list(chain(*parts)) for parts in zip(*sample, strict=True)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -153,8 +154,8 @@ def test_the_sample_is_every_so_many_th_row_whatever_the_chunks_and_the_stops(
         chunks.append(CheckedRows(Chunk({"x": x, "c": words}, size, str, {}), y, None, None))
         n += size
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("thalweg.train.stream_learning._SAMPLE_BYTES", most)
-        patch.setattr("thalweg.train.stream_learning._JOINED", 5)
+        patch.setattr("thalweg.train.stream_sample._SAMPLE_BYTES", most)
+        patch.setattr("thalweg.train.stream_sample._JOINED", 5)
         stride, (x, c, y) = gathered(chunks, -1)
         assert gathered(chunks, stop) == (stride, [x, c, y])
     assert x == [float(i) for i in range(0, n, stride)] and c == [f"w{int(i * i) % 50}" for i in x]
@@ -466,15 +467,67 @@ def test_ctrl_c_keeps_the_point_the_place_and_the_exit_code(folder: Path) -> Non
     assert Path("place/run.checkpoint").stat().st_size > 0
 
 
-@pytest.mark.parametrize("place", [None, "place"])
-def test_ctrl_c_while_the_recipe_is_learnt_ends_the_run_and_no_more(folder: Path, place: str | None) -> None:
-    def stop(event: Any) -> None:
-        if event.kind == "rows" and event.stage == "reading":
-            signal.raise_signal(signal.SIGINT)
+def stopping_at(stage: str, kind: str, times: int = 1) -> Any:
+    """An observer that presses Ctrl-C, so many times at once, at the first such event; the others are kept."""
 
-    with pytest.raises(KeyboardInterrupt):
-        thalweg.fit("train.csv", target="bought", stream=True, checkpoint=place, observers=[stop])
-    assert Path("place/run.checkpoint").exists() == (place is not None)
+    def observer(event: Any) -> None:
+        if event.kind == kind and event.stage.startswith(stage) and not seen:
+            seen.append(event)
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+
+    seen: list[Any] = []
+    return observer
+
+
+@pytest.mark.parametrize("place", [None, "place"])
+@pytest.mark.parametrize(("stage", "kind"), [("reading", "rows"), ("1/16 of the rows", "start")])
+def test_ctrl_c_before_all_rows_were_seen_keeps_the_model_of_a_sample(
+    folder: Path, stage: str, kind: str, place: str | None
+) -> None:
+    arrow_csv.write_csv(table(120_000), "many.csv")
+    fit = {"target": "bought", "stream": True, "method": "lbfgs", "checkpoint": place}
+    model = thalweg.fit("many.csv", **fit, observers=[stopping_at(stage, kind)])
+    assert model.outcome is thalweg.Outcome.INTERRUPTED and "sample" in model.sentence
+    assert model.standardized_coef.any() and model.objective < 0.68 and model.certificate.gap is None
+    assert len(model.predict_proba("train.csv")) == 3000
+    if place is not None:
+        resumed = thalweg.fit("many.csv", **fit, resume=True)
+        assert same_bits(resumed, thalweg.fit("many.csv", target="bought", stream=True, method="lbfgs"))
+
+
+def test_ctrl_c_where_there_is_no_model_yet_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = table(3000).sort_by("bought")
+    arrow_csv.write_csv(rows, "sorted.csv")
+    fit = {"target": "bought", "stream": True, "checkpoint": "place"}
+    with pytest.raises(KeyboardInterrupt, match=r"read so far: .* one class only\. place/run.checkpoint: the place"):
+        thalweg.fit("sorted.csv", **fit, observers=[stopping_at("reading", "rows")])
+    with pytest.raises(KeyboardInterrupt, match="the place is kept; --resume goes on from it"):
+        thalweg.fit("sorted.csv", **fit, resume=True, observers=[stopping_at("reading", "rows", times=2)])
+    process = start("fit", "sorted.csv", "--target", "bought", "--stream", "--progress", "json")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if '"reading"' in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130 and not Path("sorted.thalweg").exists()
+    last = complaint.splitlines()[-1]
+    assert last.startswith("thalweg: interrupted. There is no model yet to keep. Of the rows read so far: sorted.csv:")
+
+
+def test_a_run_killed_in_its_samples_need_not_read_again(folder: Path) -> None:
+    def killed(event: Any) -> None:
+        if event.stage.startswith("all rows, in memory"):
+            raise RuntimeError("as if killed")
+
+    events: list[Any] = []
+    fit = {"target": "bought", "stream": True, "checkpoint": "place"}
+    with pytest.raises(RuntimeError):
+        thalweg.fit("train.csv", **fit, observers=[killed])
+    resumed = thalweg.fit("train.csv", **fit, resume=True, observers=[events.append])
+    assert "reading" not in {event.stage for event in events}
+    assert same_bits(resumed, thalweg.fit("train.csv", target="bought", stream=True))
 
 
 def test_a_second_ctrl_c_leaves_the_checkpoint_of_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,19 +241,28 @@ def test_interrupted_keeps_the_best_point(name: str, moment: int) -> None:
             if event.step == moment:
                 raise KeyboardInterrupt
 
-    solution = run(problem, made(name), Rules(tol=1e-15), observers=[pressing])
+    begin = 0.1 * problem.optimum[0].astype(float)[:, None]
+    solution = solve(problem.objective(), made(name), begin, Rules(tol=1e-15), observers=[pressing])
     assert solution.outcome is Outcome.INTERRUPTED
     assert solution.steps == moment
     assert solution.at.value[0] == min(values)
 
 
-def test_an_interrupt_before_the_first_point_has_nothing_to_keep() -> None:
+def test_an_interrupt_where_the_best_point_is_zero_has_nothing_to_keep() -> None:
     class Interrupted(GradientDescent):
         def init(self, objective: Objective, theta: np.ndarray) -> object:
             raise KeyboardInterrupt
 
+    def pressing(event: Event) -> None:
+        events.append(event.kind)
+        raise KeyboardInterrupt
+
+    events: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         run(conditioned(13), Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        run(conditioned(13), GradientDescent(), observers=[pressing])
+    assert events == ["start"], "no end that says a point was kept"
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "newton"])

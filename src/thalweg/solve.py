@@ -61,8 +61,8 @@ def solve(
 ) -> Solution:
     """Go down from theta (d, 1) until a rule ends it.
 
-    `holdout` gives the held-out loss of a point. Ctrl-C ends the run with the best point so far. Raises RunError only
-    when the very first evaluation fails.
+    `holdout` gives the held-out loss of a point. Ctrl-C ends the run with the best point so far, and raises
+    KeyboardInterrupt where that is zero. Raises RunError only when the very first evaluation fails.
     """
     run = _Run(objective, optimizer, rules, observers, holdout, clock or Clock(time.perf_counter()))
     # a point that overflows ends the run in words; NumPy's warnings on the way would only come before them
@@ -108,7 +108,7 @@ class _Run:
                 self.steps += 1
                 outcome = self.look(state, "step")
         except KeyboardInterrupt:
-            if self.best is None:
+            if self.best is None or not self.best[0].theta.any():  # of zero there is nothing to keep
                 raise
             outcome = Outcome.INTERRUPTED
         return self.end(state, outcome, extra)

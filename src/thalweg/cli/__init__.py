@@ -51,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
 
         return _run(arguments, ThalwegError)
     except KeyboardInterrupt as interrupt:
-        return complain(f"interrupted before there was a model to keep. {interrupt}".rstrip(), 130)
+        return complain(f"interrupted. {interrupt}".rstrip(), 130)
 
 
 def _run(arguments: list[str] | None, refusal: type[Any]) -> int:

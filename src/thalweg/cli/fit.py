@@ -54,8 +54,11 @@ def command(
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
 
-    with progress_observer(progress) as observers:
-        model = fit(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
+    try:
+        with progress_observer(progress) as observers:
+            model = fit(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
+    except KeyboardInterrupt as early:
+        raise KeyboardInterrupt(f"There is no model yet to keep. {early}".rstrip()) from None
     if model.outcome is Outcome.DIVERGING:
         click.echo(f"thalweg: {model.sentence} No model was written.", err=True)
         return 1

@@ -4,10 +4,9 @@ The sample leads to where the optimum of all rows is near; each pass over all of
 and certificate from the same read. It is the same P as in memory, so it ends at the same minimum.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,17 @@ from thalweg.model import Model
 from thalweg.objective import Evaluation
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
-from thalweg.readers.chunk import Chunk
+from thalweg.readers.chunk import Position
 from thalweg.readers.stream import Stream
-from thalweg.recipe import Recipe
 from thalweg.recipe.roles import chosen
 from thalweg.recipe.text import how_to_read
-from thalweg.rows import Csr, Labels, MemoryRows, in_memory
+from thalweg.rows import Csr, Labels
 from thalweg.solve import Clock, Solution
 from thalweg.stopping import Outcome
 from thalweg.train.class_weights import class_factors
 from thalweg.train.data import Prepared
 from thalweg.train.data import Source as Asked
+from thalweg.train.learnt import Learnt, encoded_sample
 from thalweg.train.options import Options
 from thalweg.train.plan import choose, kernel_for, stages
 from thalweg.train.request import Request, model_of
@@ -48,7 +47,7 @@ from thalweg.train.stream_rows import Source, StreamRows, StreamSource
 from thalweg.train.streamed import Skipped, classes_in, first_texts
 from thalweg.train.versions import library_versions
 
-_SAMPLE_CELLS = 1 << 24  # 128 MiB of a dense sample
+State = tuple[dict[str, np.ndarray], dict[str, Any]]  # of a checkpoint
 
 
 class Exact:
@@ -95,16 +94,22 @@ class Exact:
             self.source = CachingRows(self.source, cache, identity, lambda sentence: self._tell("note", sentence))
 
     def model(self) -> Model:
-        """Run it all. Raises KeyboardInterrupt where Ctrl-C came before there was a point on all rows."""
+        """Run it all. Raises KeyboardInterrupt where Ctrl-C came before there was anything to keep."""
         state = None if self.checkpoint is None else self.checkpoint.begin()
         if self.checkpoint is not None and self.checkpoint.began_anew:
             self._tell("note", f"{self.checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
         if state is not None:
             self.began -= state[1]["seconds"]
-        with gently() as interrupted:
-            self.interrupted = interrupted
-            learnt = self._learnt(state)
-            return self._minimised(learnt, state)
+        try:
+            with gently() as interrupted:
+                self.interrupted = interrupted
+                learnt = self._learnt(state)
+                return self._minimised(learnt, state)
+        except KeyboardInterrupt as early:
+            if self.checkpoint is None or not self.checkpoint.path.exists():
+                raise
+            kept = f"{self.checkpoint.path}: the place is kept; --resume goes on from it."
+            raise KeyboardInterrupt(f"{early} {kept}".lstrip()) from None
 
     def _to_learn(self, skip: bool) -> ToLearn:
         stream, asked = self.stream, self.asked
@@ -116,9 +121,9 @@ class Exact:
 
     # the first pass
 
-    def _learnt(self, state: tuple[dict[str, np.ndarray], dict[str, Any]] | None) -> "_Learnt":
+    def _learnt(self, state: State | None) -> Learnt:
         if state is not None and state[1]["phase"] == "passes":
-            return _Learnt.restored(*state)
+            return Learnt.restored(*state)
         learning, at = StreamLearning(self.what), None
         if state is not None:
             learning.restore(*state)
@@ -127,17 +132,28 @@ class Exact:
         with ahead(self.source.rows(at)) as coming:
             for rows in coming:
                 learning.update(rows)
+                at = rows.chunk.after
                 self.skipped.add(rows.chunk.bad)
                 self._tell("rows", "reading", rows=learning.rows, share=rows.chunk.share)
-                if self.checkpoint is not None and (self.interrupted() or self.checkpoint.due()):
-                    arrays, body = learning.state()
-                    self._save(arrays, {**body, "phase": "learning", "after": rows.chunk.after})
                 if self.interrupted():
-                    kept = "" if self.checkpoint is None else f"{self.checkpoint.path}: the place is kept; "
-                    raise KeyboardInterrupt(kept + "--resume goes on from it." if kept else "")
-        return self._concluded(learning)
+                    break
+                if self.checkpoint is not None and self.checkpoint.due():
+                    self._save_learning(learning, at)
+        self._save_learning(learning, at)  # the samples to come have no checkpoints of their own
+        if not self.interrupted():
+            return self._concluded(learning)
+        self._tell("note", f"interrupted: fitting a sample of the {learning.rows:,} rows read; Ctrl-C again ends that")
+        try:
+            return replace(self._concluded(learning), partial=True)
+        except DataError as error:  # too few rows for a recipe
+            raise KeyboardInterrupt(f"Of the rows read so far: {error}") from None
 
-    def _concluded(self, learning: StreamLearning) -> "_Learnt":
+    def _save_learning(self, learning: StreamLearning, at: Position | None) -> None:
+        if self.checkpoint is not None and at is not None:
+            arrays, body = learning.state()
+            self._save(arrays, {**body, "phase": "learning", "after": at})
+
+    def _concluded(self, learning: StreamLearning) -> Learnt:
         asked, options = self.asked, self.options
         recipe = learning.recipe(
             self.classes, str(asked.target), self.names, options.standardize, options.intercept,
@@ -154,44 +170,14 @@ class Exact:
             total, positive = negative * factors[0] + positive * factors[1], positive * factors[1]
             smallest *= min((factor for factor in factors if factor > 0.0), default=0.0)
         labels = Labels(positive, smallest, not learning.offsets)
-        stride, sample = self._sample(learning, recipe, factors)
-        return _Learnt(
+        stride, sample = encoded_sample(learning, recipe, factors, self.stream.name)
+        return Learnt(
             recipe, learning.rows, total, labels, factors, stride, sample, self.skipped.state(), learning.mark
         )  # fmt: skip
 
-    def _sample(
-        self, learning: StreamLearning, recipe: Recipe, factors: tuple[float, float] | None
-    ) -> tuple[int, MemoryRows]:
-        """Every so many-th row, encoded, as many as memory has room for."""
-        times, most, count = 1, max(5000, _SAMPLE_CELLS // max(recipe.p, 1)), learning.sampled
-        while not recipe.compressed and count // times > most:
-            times *= 2
-        dense = np.empty(
-            (0 if recipe.compressed else -(-count // times), recipe.p)
-        )  # filled as raw rows are given away
-        compressed: list[Csr] = []
-        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        first = filled = 0
-        for columns, y, s, o in learning.sample():
-            at = np.arange(first, len(y), times)
-            first += times * len(at) - len(y)
-            taken = {name: array.take(at) for name, array in columns.items()}
-            chunk = Chunk(taken, len(at), lambda row: f"{self.stream.name}, a sampled row", {})
-            weight = s if factors is None else s * np.where(y == 1.0, factors[1], factors[0])
-            X = recipe.encode_chunk(chunk)
-            if isinstance(X, Csr):
-                compressed.append(X)
-            else:
-                dense[filled : filled + len(at)] = X
-            filled += len(at)
-            parts.append((y[at], weight[at], o[at]))
-        y, s, o = (np.concatenate(values) for values in zip(*parts, strict=True))
-        X = Csr.stacked(compressed) if compressed else dense
-        return learning.stride * times, in_memory(X, y, s, o if learning.offsets else None)
-
     # the passes over all rows
 
-    def _minimised(self, learnt: "_Learnt", state: tuple[dict[str, np.ndarray], dict[str, Any]] | None) -> Model:
+    def _minimised(self, learnt: Learnt, state: State | None) -> Model:
         options = self.options
         rows = StreamRows(self.source, learnt.recipe, learnt.factors, learnt.n, learnt.total, learnt.labels,
                           learnt.mark, learnt.sample, learnt.stride)  # fmt: skip
@@ -214,6 +200,8 @@ class Exact:
         def sampled(found: Begun) -> None:
             learnt.begun, learnt.passes, learnt.method = found, clock.passes, (method, reason)
             learnt.history = list(self.trace.rows)
+            if learnt.partial:
+                raise KeyboardInterrupt
 
         if isinstance(kernel_for(rows, options.kernel), Compiled):
             empty = Csr(np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0), rows.p)
@@ -222,7 +210,7 @@ class Exact:
         try:
             with engine.running():
                 solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled)
-        except KeyboardInterrupt:  # in the first pass over all rows: the sample's optimum is what there is
+        except KeyboardInterrupt:  # before the first pass over all rows ended: what the samples led to is what there is
             if learnt.begun is None or not learnt.begun.rows:
                 raise
             solution = _of_the_sample(learnt.begun)
@@ -237,16 +225,18 @@ class Exact:
         seconds = time.perf_counter() - self.began
         return model_of(request, Run(solution, method, reason, l2, clock.passes, seconds), self.trace)
 
-    def _between(self, share: float | None, engine: Kept, learnt: "_Learnt", clock: Clock) -> None:
-        """Between two blocks of a pass."""
+    def _between(self, share: float | None, engine: Kept, learnt: Learnt, clock: Clock) -> None:
+        """Between two blocks of a pass, and before each pass over a sample."""
         if share is not None:
             self._tell("rows", clock.stage, rows=round(share * learnt.n), share=share)
+        if learnt.begun is None and (learnt.partial or not any(row["step"] for row in self.trace.rows)):
+            return  # a sample's optimum, or at least its first step, is worth waiting for
         if self.interrupted() or (self.checkpoint is not None and self.checkpoint.due()):
             self._keep(engine, learnt)  # here, where the sums are whole: a second Ctrl-C may come while they are added
         if self.interrupted():
             raise KeyboardInterrupt
 
-    def _keep(self, engine: Kept, learnt: "_Learnt", done: bool = False) -> None:
+    def _keep(self, engine: Kept, learnt: Learnt, done: bool = False) -> None:
         if self.checkpoint is not None and learnt.begun is not None:
             arrays, place = engine.state()
             more, body = learnt.state()
@@ -270,75 +260,11 @@ class Exact:
             observer(Event(kind, stage, 0, 0.0, time.perf_counter() - self.began, **more))
 
 
-@dataclass
-class _Learnt:
-    """What the first pass left: the recipe, counts, and a sample; and later where the sample led.
-
-    method  the method and its reason, once chosen; passes, history: of the samples
-    """
-
-    recipe: Recipe
-    n: int
-    total: float
-    labels: Labels
-    factors: tuple[float, float] | None
-    stride: int
-    sample: MemoryRows | None
-    skipped: list[Any]
-    mark: int
-    begun: Begun | None = None
-    passes: float = 1.0
-    method: tuple[str, str] | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """All it takes to go on, once the samples are done."""
-        assert self.begun is not None
-        arrays = {"theta": self.begun.theta, "mean": self.recipe.mean, "scale": self.recipe.scale}
-        if "metric" in self.begun.warm:
-            arrays["metric"] = self.begun.warm["metric"]
-        return arrays, {
-            "recipe": self.recipe.to_dict(),
-            "n": self.n,
-            "total": self.total,
-            "labels": [self.labels.positive, self.labels.smallest, self.labels.hard],
-            "factors": None if self.factors is None else list(self.factors),
-            "stride": self.stride,
-            "skipped": self.skipped,
-            "mark": self.mark,
-            "expected": self.begun.warm.get("expected"),
-            "sampled": [self.begun.value, self.begun.rows],
-            "passes": self.passes,
-            "method": self.method,
-            "history": self.history,
-        }
-
-    @classmethod
-    def restored(cls, arrays: dict[str, np.ndarray], body: Mapping[str, Any]) -> "_Learnt":
-        """From a `state`."""
-        warm = {"metric": arrays["metric"], "expected": body["expected"]} if "metric" in arrays else {}
-        return cls(
-            recipe=Recipe.from_dict(json.loads(json.dumps(body["recipe"])), arrays["mean"], arrays["scale"]),
-            n=body["n"],
-            total=body["total"],
-            labels=Labels(*body["labels"]),
-            factors=None if body["factors"] is None else (body["factors"][0], body["factors"][1]),
-            stride=body["stride"],
-            sample=None,
-            skipped=body["skipped"],
-            mark=body["mark"],
-            begun=Begun(arrays["theta"], warm, body["sampled"][0], body["sampled"][1]),
-            passes=body["passes"],
-            method=(body["method"][0], body["method"][1]),
-            history=body["history"],
-        )
-
-
 def _of_the_sample(begun: Begun) -> Solution:
     """Where Ctrl-C came before all rows were seen at one point."""
     value = np.array([begun.value])
-    reason = f"the run was interrupted: P is that of a sample of {begun.rows:,} rows, whose optimum this is about"
+    reason = f"the run was interrupted before all rows were seen together, and P is that of {begun.rows:,} of them"
     certificate = Certificate(None, None, None, reason, float("nan"))
-    sentence = f"Interrupted: the optimum of a sample of {begun.rows:,} rows was kept."
+    sentence = f"Interrupted: the best point for a sample of {begun.rows:,} rows was kept."
     at = Evaluation(begun.theta, value, value)
     return Solution(begun.theta, at, certificate, Outcome.INTERRUPTED, sentence, 0, None)

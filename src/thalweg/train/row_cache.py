@@ -23,6 +23,7 @@ from thalweg.errors import DataError, OutputError
 from thalweg.output import written_whole
 from thalweg.readers.chunk import Chunk, Position
 from thalweg.readers.stream import Watched
+from thalweg.train.arrow_bytes import packed
 from thalweg.train.row_check import CheckedRows
 from thalweg.train.stream_rows import Source
 
@@ -157,18 +158,14 @@ class CachingRows:
         self._tell(f"{self.path}: a cache of about {size / 1e6:,.0f} MB")
 
 
-def _packed(rows: CheckedRows) -> bytes:
-    """A block as an Arrow stream of one batch."""
+def _packed(rows: CheckedRows) -> Any:
+    """A block as a buffer: an Arrow stream of one batch."""
     columns = {name: _narrow(array) for name, array in rows.chunk.columns.items()}
     columns["\0y"] = pyarrow.array(rows.y.astype(np.int8))
     for name, values in (("\0s", rows.weight), ("\0o", rows.offset)):
         if values is not None:
             columns[name] = pyarrow.array(values)
-    batch = pyarrow.RecordBatch.from_pydict(columns)
-    sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, batch.schema) as to:
-        to.write_batch(batch)
-    return bytes(sink.getvalue())
+    return packed(pyarrow.RecordBatch.from_pydict(columns))
 
 
 def _narrow(array: Any) -> Any:

@@ -139,15 +139,13 @@ def run_stages(
         clock.stage = stage.name
         try:
             solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
-        except KeyboardInterrupt:  # in this stage's first pass: there is no point of its own yet
+        except KeyboardInterrupt:  # there is no point of this stage's own yet
             if not last and theta.any() and tell is not None:
                 tell(Begun(theta, {}, value, sampled))
             if not theta.any() or isinstance(rows, StreamRows):
                 raise
             return _at_all_rows(rows, solution, options, l2, engine)
         clock.passes += objective.passes
-        if solution.outcome is Outcome.INTERRUPTED and not solution.theta.any():  # nothing worth keeping yet
-            raise KeyboardInterrupt
         if solution.outcome is Outcome.INTERRUPTED and not last:
             if tell is not None:
                 tell(Begun(solution.theta, {}, float(solution.at.value[0]), part.n))

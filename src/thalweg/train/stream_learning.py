@@ -3,28 +3,25 @@
 Its memory does not grow with the rows: of columns with too many levels the rarest are forgotten and pooled.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import pyarrow
 
 from thalweg.errors import DataError
-from thalweg.readers.chunk import WORDY
 from thalweg.recipe import Recipe, Target, TextOptions
 from thalweg.recipe.columns import MISSING
 from thalweg.recipe.learn import Builder
 from thalweg.recipe.statistics import Level, LevelCounts, NumberStatistics
 from thalweg.recipe.text import WordCounts, text_column, tokens_of
+from thalweg.train.arrow_bytes import packed, unpacked
 from thalweg.train.row_check import CheckedRows
 from thalweg.train.stream_rows import marked
+from thalweg.train.stream_sample import StreamSample
 
 _MOST_LEVELS = 400_000  # in all columns together: some ten megabytes
-_SAMPLE_BYTES = 20 << 20
-_MOST_ROWS = 400_000
-_JOINED = 5_000  # rows of a batch of the sample
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class _Words:
 
 
 class StreamLearning:
-    """Gathers what a recipe needs, and a sample: every `stride`-th row, the stride doubling as the rows grow."""
+    """Gathers what a recipe needs, and a sample."""
 
     def __init__(self, what: ToLearn) -> None:
         self.what = what
@@ -153,15 +150,13 @@ class StreamLearning:
         self.mark = 0  # of the labels
         self._numbers = {name: _Number() for name in what.numbers}
         self._words = {name: _Words() for name in (*what.categories, *what.texts)}
-        self.stride = 1
-        self._sample: list[Any] = []
-        self._bytes = 0
+        self.sample = StreamSample(what.forms)
 
     def update(self, rows: CheckedRows) -> None:
         """Take note of checked rows."""
         chunk, y = rows.chunk, rows.y
         s = np.ones(chunk.n) if rows.weight is None else rows.weight
-        self._keep(rows, s)
+        self.sample.add(rows, self.rows, s)
         self.mark = marked(y, self.mark)
         self.rows += chunk.n
         self.weighed += int((s > 0.0).sum())
@@ -219,18 +214,6 @@ class StreamLearning:
                 builder.category(self._words[name].levels(name), self.what.categories[name])
         return builder.recipe(Target(target, classes), weights, offset, missing)
 
-    @property
-    def sampled(self) -> int:
-        """Rows in the sample."""
-        return sum(batch.num_rows for batch in self._sample)
-
-    def sample(self) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]]:
-        """The sampled rows, which are given away: columns as a chunk has them, y, weights and offsets (m,)."""
-        for batch in _given_away(self._sample):
-            columns = {name: batch.column(f"c{i}") for i, name in enumerate(self.what.forms)}
-            y, s, o = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("y", "s", "o"))
-            yield columns, y, s, o
-
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All it takes to go on: arrays, and what JSON can hold."""
         words = {name: list(found.places) for name, found in self._words.items()}
@@ -244,8 +227,8 @@ class StreamLearning:
         arrays = {
             "numbers": np.array([number.state for number in self._numbers.values()]).reshape(-1, 10),
             "sums": np.concatenate([*sums, np.zeros((0, 3))]),
-            "words": _packed(table),
-            "sample": _packed(pyarrow.Table.from_batches(self._sample)) if self._sample else np.zeros(0, np.uint8),
+            "words": np.frombuffer(packed(table), np.uint8),
+            "sample": self.sample.state(),
         }
         return arrays, {
             "rows": self.rows,
@@ -255,7 +238,7 @@ class StreamLearning:
             "smallest": None if np.isinf(self.smallest) else self.smallest,
             "offsets": self.offsets,
             "mark": self.mark,
-            "stride": self.stride,
+            "stride": self.sample.stride,
             "lost": {name: [found.lost, found.rarest, found.forgotten.tolist()] for name, found in self._words.items()},
             "counting": [number.counting for number in self._numbers.values()],
         }
@@ -265,10 +248,10 @@ class StreamLearning:
         self.rows, self.weighed = body["rows"], body["weighed"]
         self.total, self.positive = body["total"], body["positive"]
         self.smallest = np.inf if body["smallest"] is None else body["smallest"]
-        self.offsets, self.stride, self.mark = body["offsets"], body["stride"], body["mark"]
+        self.offsets, self.mark = body["offsets"], body["mark"]
         for number, state, counting in zip(self._numbers.values(), arrays["numbers"], body["counting"], strict=True):
             number.state, number.counting = state.copy(), counting
-        table, begin = _unpacked(arrays["words"]), 0
+        table, begin = unpacked(arrays["words"]), 0
         columns, words = table.column("column").to_numpy(), table.column("word").to_pylist()
         for i, (name, found) in enumerate(self._words.items()):
             end = begin + int((columns == i).sum())
@@ -277,48 +260,7 @@ class StreamLearning:
             found.lost, found.rarest, forgotten = body["lost"][name]
             found.forgotten = np.array(forgotten)
             begin = end
-        batches = _unpacked(arrays["sample"]).to_batches() if len(arrays["sample"]) else []
-        self._sample = [_compact(batch) for batch in batches]
-        self._bytes = sum(map(_size, self._sample))
-
-    def _keep(self, rows: CheckedRows, s: np.ndarray) -> None:
-        """Add every `stride`-th row to the sample; where that grows too large, keep every other one."""
-        first = -self.rows % self.stride
-        places = np.arange(first, rows.chunk.n, self.stride)
-        if len(places):
-            self._sample.append(self._batch(rows, s, places))
-            self._bytes += _size(self._sample[-1])
-            few = list(takewhile(lambda batch: batch.num_rows < _JOINED, reversed(self._sample)))
-            if sum(batch.num_rows for batch in few) >= _JOINED:  # kept one by one they would pin the memory around them
-                self._sample[-len(few) :] = [_joined(few[::-1])]
-                self._bytes += _size(self._sample[-1]) - sum(map(_size, few))
-        while self._bytes > _SAMPLE_BYTES or self.sampled > _MOST_ROWS:
-            self._thin()
-
-    def _thin(self) -> None:
-        """Keep every other row."""
-        batches, self._sample, few, first = self._sample, [], [], 0
-        for batch in _given_away(batches):
-            at = np.arange(first, batch.num_rows, 2)
-            first += 2 * len(at) - batch.num_rows
-            if len(at):
-                few.append(batch.take(pyarrow.array(at)))
-            if sum(part.num_rows for part in few) >= _JOINED:
-                self._sample.append(_joined(few))
-                few = []
-        self._sample += [_joined(few)] if few else []
-        self.stride *= 2
-        self._bytes = sum(map(_size, self._sample))
-
-    def _batch(self, rows: CheckedRows, s: np.ndarray, places: np.ndarray) -> Any:
-        at = pyarrow.array(places)
-        arrays = {f"c{i}": rows.chunk.columns[name].take(at) for i, name in enumerate(self.what.forms)}
-        for i, form in enumerate(self.what.forms.values()):
-            if form not in WORDY:
-                arrays[f"c{i}"] = arrays[f"c{i}"].cast(pyarrow.float64(), safe=False)  # files may differ in width
-        offset = np.zeros(rows.chunk.n) if rows.offset is None else rows.offset
-        batch = pyarrow.RecordBatch.from_pydict({**arrays, "y": rows.y[places], "s": s[places], "o": offset[places]})
-        return _compact(batch)
+        self.sample.restore(arrays["sample"], body["stride"])
 
     def _forget(self) -> None:
         threshold = 1
@@ -326,29 +268,6 @@ class StreamLearning:
             for found in self._words.values():
                 found.forget(threshold)
             threshold *= 2
-
-
-def _given_away(batches: list[Any]) -> Iterator[Any]:
-    """The batches one by one, none of which the list holds any longer."""
-    batches.reverse()
-    while batches:
-        yield batches.pop()
-
-
-def _size(batch: Any) -> int:
-    """Bytes, about: told by what is in the batch alone, however it came to be where it is."""
-    size = 0
-    for column in batch.columns:
-        size += 8 * len(column)
-        if pyarrow.types.is_dictionary(column.type):
-            size += column.dictionary.nbytes - 4 * len(column)
-    return int(size)
-
-
-def _joined(batches: Sequence[Any]) -> Any:
-    """Batches as one, its dictionaries without words that no row has."""
-    (chunked,) = pyarrow.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
-    return _compact(chunked)
 
 
 def _sums(codes: np.ndarray, width: int, s: np.ndarray, y: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -371,25 +290,3 @@ def _merged(words: list[str], sums: np.ndarray) -> tuple[list[str], np.ndarray]:
     total = np.zeros((len(places), 3))
     np.add.at(total, at, sums)
     return list(places), total
-
-
-def _compact(batch: Any) -> Any:
-    """Dictionaries without the words that no row has."""
-    columns = []
-    for column in batch.columns:
-        if pyarrow.types.is_dictionary(column.type):
-            column = column.cast(pyarrow.string()).dictionary_encode()
-        columns.append(column)
-    return pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _packed(table: Any) -> np.ndarray:
-    """A table as bytes."""
-    sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(unify_dictionaries=True)) as to:
-        to.write_table(table)
-    return np.frombuffer(sink.getvalue(), np.uint8)
-
-
-def _unpacked(content: np.ndarray) -> Any:
-    return pyarrow.ipc.open_stream(pyarrow.py_buffer(content)).read_all()
