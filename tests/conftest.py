@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,18 @@ def a9a(shared_data: Path) -> tuple[np.ndarray, np.ndarray]:
 def agaricus(shared_data: Path) -> tuple[np.ndarray, np.ndarray]:
     """The mushrooms dense: X (6513, 127), y in {0, 1}."""
     return svmlight(shared_data / "mushrooms" / "agaricus.train.gz", 127)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty disk of 1.7 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1700k", "none", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 def svmlight(path: Path, p: int) -> tuple[np.ndarray, np.ndarray]:

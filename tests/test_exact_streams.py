@@ -1,7 +1,9 @@
 """Exact fits of streamed rows: the optimum in memory, from a few full passes, through kills, caches and full disks."""
 
 import contextlib
+import gzip
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -372,6 +375,46 @@ def test_a_cache_without_room_is_given_up_and_the_fit_is_not(folder: Path, monke
     assert any("would take about" in note and "goes on without a cache" in note for note in model.notes)
     assert names_in("cache") == []
     assert_same_optimum(model, thalweg.fit("train.csv", target="bought"))
+
+
+def test_a_disk_that_fills_up_under_a_cache_costs_the_cache_only(folder: Path, small_disk: Path) -> None:
+    def filling(event: Any) -> None:
+        with contextlib.suppress(OSError), (small_disk / "ballast").open("ab", buffering=0) as file:
+            while event.kind == "rows" and event.share > 0.5:
+                file.write(bytes(4096))
+
+    arrow_csv.write_csv(table(40_000), "many.csv")
+    events: list[Any] = []
+    fit = {"target": "bought", "stream": True}
+    model = thalweg.fit("many.csv", **fit, cache=small_disk, observers=[events.append, filling])
+    sizes = [event.stage for event in events if event.kind == "note"]
+    assert "a cache of about" in sizes[0], "it would have had room"
+    assert any("No space left on device" in note and "without a cache" in note for note in model.notes)
+    assert names_in(small_disk) == ["ballast"]
+    assert same_bits(model, thalweg.fit("many.csv", **fit))
+
+
+@pytest.mark.parametrize("kind", ["csv.gz", "jsonl", "sql"])
+def test_the_size_of_a_cache_is_told_before_it_is_made_whatever_the_source(folder: Path, kind: str) -> None:
+    arrow_csv.write_csv(table(20_000), "many.csv")
+    source: dict[str, Any] = {}
+    if kind == "csv.gz":
+        Path("many.csv.gz").write_bytes(gzip.compress(Path("many.csv").read_bytes()))
+    elif kind == "jsonl":
+        duckdb.sql("COPY (SELECT * FROM 'many.csv') TO 'many.jsonl'")
+    else:
+        with duckdb.connect("many.duckdb") as connection:
+            connection.execute("CREATE TABLE many AS SELECT * FROM 'many.csv'")
+        source = {"database": "many.duckdb"}
+    events: list[Any] = []
+    rows = "SELECT * FROM many" if kind == "sql" else f"many.{kind}"
+    thalweg.fit(rows, target="bought", stream=True, cache="cache", observers=[events.append], **source)
+    told = next(event.stage for event in events if event.kind == "note")
+    size = Path("cache/rows.cache").stat().st_size / 1e6
+    assert re.search(r"a cache of about ([\d.]+) MB", told), told
+    assert float(re.search(r"about ([\d.]+) MB", told)[1]) == pytest.approx(size, rel=0.3, abs=0.1)
+    shares = [event.share for event in events if event.kind == "rows" and event.stage == "reading"]
+    assert shares == sorted(shares) and shares[0] > 0.0 and shares[-1] == 1.0
 
 
 @settings(max_examples=40, deadline=None)

@@ -961,17 +961,6 @@ def test_a_model_that_does_not_fit_on_the_disk_is_told_and_not_half_written(tmp_
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Any:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1700k", "none", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("a small disk cannot be mounted")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 def test_a_disk_that_fills_up_says_so(small_disk: Path, tmp_path: Path) -> None:
     path = many_words(tmp_path)
     asked = [str(path), "--target", "y", "--method", "sgd", "--stream", "--bits", "16", "-o", "m.thalweg"]

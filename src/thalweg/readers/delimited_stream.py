@@ -71,10 +71,10 @@ class DelimitedStream(Stream):
                 continue
             here = f == begin["file"] and begin["offset"] >= 0
             offset, line = (begin["offset"], begin["line"]) if here else (file.begins, file.top.lines + 1)
-            for data, following in file.records(offset, line):
+            for data, following, place in file.records(offset, line):
                 offset += len(data)
                 after = {"file": f, "offset": offset, "line": following}
-                yield _Piece(file, data, line, after, None if file.packed else (read + offset) / total)
+                yield _Piece(file, data, line, after, (read + place) / total)
                 line = following
             read += file.size
 
@@ -110,7 +110,7 @@ class _Piece:
     data: bytes
     line: int
     after: Position
-    share: float | None
+    share: float
 
 
 class _File:
@@ -131,8 +131,11 @@ class _File:
             with opened(path) as file:
                 self.begins = sum(len(file.readline()) for _ in range(self.top.lines))
 
-    def records(self, offset: int, line: int, size: int | None = None) -> Iterator[tuple[bytes, int]]:
-        """The bytes from there on, which is on that line, in pieces of whole records; and the line after each."""
+    def records(self, offset: int, line: int, size: int | None = None) -> Iterator[tuple[bytes, int, float]]:
+        """The bytes from there on, which is on that line, in pieces of whole records; and the line after each.
+
+        And how many bytes of the file have been read by then: of a packed one about.
+        """
         self._watched.check()
         buffer, size = _Buffer(self.path, offset, self.packed), size or _PIECE
         while data := buffer.read(size):
@@ -147,13 +150,13 @@ class _File:
                 cut = len(data)
             buffer.give_back(data[cut:])
             line += int(np.count_nonzero(np.frombuffer(data, np.uint8, cut) == 10))
-            yield data[:cut], line
+            yield data[:cut], line, buffer.place
         self._watched.check()
 
     def samples(self) -> Iterator[bytes]:
         """The first records; and, where the file can be entered anywhere, some from its middle and its end."""
         size = _PIECE // 2
-        yield next(self.records(self.begins, 1, size), (b"", 1))[0]
+        yield next(self.records(self.begins, 1, size), (b"", 1, 0.0))[0]
         if not self.packed and self.size > 8 * _PIECE:
             for offset in (self.size // 2, self.size - size):
                 data = _Buffer(self.path, offset, False).read(size)
@@ -228,21 +231,30 @@ class _Buffer:
     """The bytes of a file from an offset on, unpacked; what was read too much can be given back."""
 
     def __init__(self, path: Path, offset: int, packed: bool) -> None:
-        self._pieces = pieces(path, 1 << 20, 0 if packed else offset)
+        self._begin = self._read = 0 if packed else offset
+        self._pieces = pieces(path, 1 << 20, self._begin)
         self._rest, self._skip, self.ended = b"", offset if packed else 0, False
+        self._unpacked = 0
 
     @property
     def empty(self) -> bool:
         return not self._rest
 
+    @property
+    def place(self) -> float:
+        """Bytes of the file that were taken, supposing that those not taken yet are packed like those before."""
+        packing = (self._read - self._begin) / max(self._unpacked, 1)
+        return self._read - len(self._rest) * packing
+
     def read(self, size: int) -> bytes:
         """The next bytes, fewer only at the end of the file."""
         parts, have = [self._rest], len(self._rest)
         while have < size:
-            piece = next(self._pieces, None)
+            piece, self._read = next(self._pieces, (None, self._read))
             if piece is None:
                 self.ended = True
                 break
+            self._unpacked += len(piece)
             if self._skip:
                 dropped = min(self._skip, len(piece))
                 piece, self._skip = piece[dropped:], self._skip - dropped

@@ -116,10 +116,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def pieces(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
-    """The same bytes in pieces of about that size: zlib at its own pace, which Python's gzip files do not reach.
+def pieces(path: Path, size: int, offset: int = 0) -> Iterator[tuple[bytes, int]]:
+    """The same bytes in pieces of about that size, each with how much of the file was read for them and before.
 
-    An unpacked file may be entered at an offset. Raises DataError where the gzip stream is broken.
+    By zlib at its own pace, which Python's gzip files do not reach. An unpacked file may be entered at an offset.
+    Raises DataError where the gzip stream is broken.
     """
     with _in_words(path), path.open("rb") as file:
         packed = is_packed(path)
@@ -127,7 +128,7 @@ def pieces(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
         stream, begun = zlib.decompressobj(31), False
         while piece := file.read(size // 16 if packed else size):
             if not packed:
-                yield piece
+                yield piece, file.tell()
                 continue
             parts = []
             while piece:
@@ -136,7 +137,7 @@ def pieces(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
                 piece = stream.unused_data
                 if stream.eof:  # another stream may follow, after zeros that only pad
                     stream, begun, piece = zlib.decompressobj(31), False, piece.lstrip(b"\x00")
-            yield b"".join(parts)
+            yield b"".join(parts), file.tell()
         if begun:
             raise EOFError("it ended before its end-of-stream marker")
 

@@ -113,7 +113,7 @@ class _Arrays:
 def _chunks(path: Path) -> Generator[bytes]:
     """The file in pieces that end where a line ends."""
     rest = b""
-    for piece in pieces(path, _CHUNK):
+    for piece, _ in pieces(path, _CHUNK):
         cut = piece.rfind(b"\n") + 1
         if cut:
             yield rest + piece[:cut]

@@ -28,6 +28,10 @@ class QueryStream(Stream):
         with self._in_words():
             self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
 
+    def count(self) -> None:
+        with self._in_words():
+            self.n = int(self._database.run(f"SELECT count(*) FROM ({self._select})")[0][0])
+
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
         read = 0
@@ -39,7 +43,7 @@ class QueryStream(Stream):
                     self._watched.check()
                     after = {"batch": b + 1, "read": read + batch.num_rows}
                     chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
-                    yield replace(chunk, after=after)
+                    yield replace(chunk, after=after, share=min(1.0, after["read"] / self.n) if self.n else None)
                 read += batch.num_rows
         self._watched.check()
         if read == 0:

@@ -35,12 +35,15 @@ class Stream(Columns, ABC):
 
     fingerprint  tells two sources apart
     complaint    what is said of a value that is not of its form; None for what somebody who learns can do about it
-    n            rows, where that is known before reading; else None
+    n            rows, where that is known before reading, or they were counted; else None
     """
 
     fingerprint: str
     n: int | None = None
     complaint: Complaint | None = None
+
+    def count(self) -> None:
+        """Make sure that chunks know their share of the rows, where that takes counting them."""
 
     @abstractmethod
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:

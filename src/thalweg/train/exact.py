@@ -91,7 +91,10 @@ class Exact:
                 "on-bad-row": skip,
                 "thalweg": library_versions()["thalweg"],
             }
-            self.source = CachingRows(self.source, cache, identity, lambda sentence: self._tell("note", sentence))
+            caching = CachingRows(self.source, cache, identity, lambda sentence: self._tell("note", sentence))
+            if not caching.made:
+                stream.count()  # for the size that the cache will have
+            self.source = caching
 
     def model(self) -> Model:
         """Run it all. Raises KeyboardInterrupt where Ctrl-C came before there was anything to keep."""

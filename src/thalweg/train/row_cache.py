@@ -101,6 +101,11 @@ class CachingRows:
             self._cached = CachedRows(self.path, identity)
             tell(f"reading the rows from {self.path}")
 
+    @property
+    def made(self) -> bool:
+        """Whether the cache is there."""
+        return self._cached is not None
+
     def rows(self, at: Position | None = None) -> Generator[CheckedRows]:
         """Block after block, from where a stream's position says."""
         if self._cached is not None:
@@ -147,15 +152,12 @@ class CachingRows:
     def _check_space(self, first: CheckedRows) -> None:
         """Say how large the cache will be. Raises OutputError where the disk has no room for it."""
         free = shutil.disk_usage(self.path.parent).free
-        if not (share := first.chunk.share):
-            self._tell(f"{self.path}: a cache as large as the rows are, which nobody knows before they are read")
-            return
-        size = len(_packed(first)) / share
+        size = len(_packed(first)) / (first.chunk.share or 1.0)
         if size > free:
             raise OutputError(
-                f"{self.path}: the cache would take about {size / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are free."
+                f"{self.path}: the cache would take about {_megabytes(size)}, but {_megabytes(free)} are free."
             )
-        self._tell(f"{self.path}: a cache of about {size / 1e6:,.0f} MB")
+        self._tell(f"{self.path}: a cache of about {_megabytes(size)}")
 
 
 def _packed(rows: CheckedRows) -> Any:
@@ -217,6 +219,10 @@ def _footer(path: Path) -> Any:
     except (OSError, ValueError, OverflowError):  # what stands where the size should may be any number
         pass
     raise DataError(f"{path}: this is not a cache of thalweg, or it was cut short; remove it, or name another folder.")
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _short(value: Any) -> str:

@@ -155,7 +155,7 @@ def fit_online(
         run.restore(found[0], found[1])
         spent = found[1]["seconds"]
     trace = Trace()
-    report = _Report(run, (trace, *observers), began - spent, epochs, stream.n)
+    report = _Report(run, (trace, *observers), began - spent, epochs)
     if checkpoint is not None and checkpoint.began_anew:
         report.note(f"{checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
     outcome = _learn(run, stream, epochs, checkpoint, report)
@@ -238,8 +238,8 @@ def fit_exact(
 class _Report:
     """What observers hear of a run: a step whenever its rows have doubled, and rows in between."""
 
-    def __init__(self, run: OnlineRun, observers: Sequence[Observer], began: float, epochs: int, n: int | None) -> None:
-        self._run, self._observers, self._began, self._epochs, self._n = run, observers, began, epochs, n
+    def __init__(self, run: OnlineRun, observers: Sequence[Observer], began: float, epochs: int) -> None:
+        self._run, self._observers, self._began, self._epochs = run, observers, began, epochs
         self._next = 0
         self._share: float | None = 0.0
 
