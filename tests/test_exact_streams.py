@@ -664,15 +664,27 @@ def test_options_that_would_do_nothing_are_refused(
     assert not list(folder.glob("*.thalweg"))
 
 
-def test_a_label_that_appears_only_later_stops_or_is_skipped_and_told(folder: Path) -> None:
+@pytest.mark.parametrize("method", ["auto", "sgd"])
+@pytest.mark.parametrize("line", [2, 6, 2001, 3001])
+def test_a_third_label_stops_or_is_skipped_and_told_wherever_it_is(folder: Path, line: int, method: str) -> None:
     lines = Path("train.csv").read_text().splitlines()
-    lines[2000] = lines[2000].rsplit(",", 1)[0] + ",maybe"
+    lines[line - 1] = lines[line - 1].rsplit(",", 1)[0] + ",maybe"
     Path("late.csv").write_text("\n".join(lines))
-    with pytest.raises(DataError, match=r"late.csv, line 2001: column 'bought' holds 'maybe', but 'no' or 'yes' was"):
-        thalweg.fit("late.csv", target="bought", stream=True)
-    model = thalweg.fit("late.csv", target="bought", stream=True, on_bad_row="skip")
+    fit = {"target": "bought", "stream": True, "method": method}
+    told = f"late.csv, line {line}: column 'bought' holds 'maybe', but 'no' or 'yes' was expected; --on-bad-row skip"
+    with pytest.raises(DataError, match=told):
+        thalweg.fit("late.csv", **fit)
+    model = thalweg.fit("late.csv", **fit, on_bad_row="skip")
     assert model.rows == 2999
-    assert any(note.startswith("1 row was skipped (--on-bad-row skip): late.csv, line 2001") for note in model.notes)
+    assert any(note.startswith(f"1 row was skipped (--on-bad-row skip): late.csv, line {line}") for note in model.notes)
+
+
+def test_a_target_of_three_classes_is_called_that(folder: Path) -> None:
+    rows = Path("train.csv").read_text().splitlines()
+    rows[1::3] = [row.rsplit(",", 1)[0] + ",maybe" for row in rows[1::3]]
+    Path("three.csv").write_text("\n".join(rows))
+    with pytest.raises(DataError, match="the target 'bought' has 3 classes"):
+        thalweg.fit("three.csv", target="bought", stream=True)
 
 
 # scoring

@@ -8,8 +8,10 @@ import numpy as np
 
 from thalweg.readers.stream import Stream
 from thalweg.recipe.target import label_key, two_labels
+from thalweg.train.row_check import Roles, RowCheck
 
 _TOLD = 3  # bad rows quoted in full
+_STRAY = 0.1  # share of the rows; more are classes of their own
 
 
 class Skipped:
@@ -43,7 +45,7 @@ class Skipped:
 def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[Any, Any]:
     """The two labels of a stream, read only until both have been met.
 
-    Raises DataError for a target of one class, or of more than two.
+    Raises DataError for a target of one class, or of more than two; for a stray label among two others, its row.
     """
     kind = stream.require(target, "--target")
     words: dict[str, str] = {}
@@ -57,8 +59,14 @@ def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[
             rows[label_key(word)] += int(counts[code])
         if len(words) > 1:
             break
-    met = [words[key] for key, _ in rows.most_common(2 if skip else None)]  # with skip the others are bad rows
-    return two_labels(met, kind, target, stream.name, positive)
+    two = [words[key] for key, _ in rows.most_common(2)]
+    strays = rows.total() - sum(count for _, count in rows.most_common(2))
+    if skip or strays <= _STRAY * rows.total():
+        classes = two_labels(two, kind, target, stream.name, positive)
+        if strays and not skip:
+            RowCheck(Roles(target, classes), (), False)(chunk)  # says where
+        return classes
+    return two_labels(list(words.values()), kind, target, stream.name, positive)
 
 
 def first_texts(stream: Stream, name: str, skip: bool) -> list[str]:
