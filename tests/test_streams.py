@@ -321,6 +321,25 @@ def test_the_fingerprint_tells_sources_apart(kind: str, tmp_path: Path) -> None:
     assert open_stream(source, **reading).fingerprint != before
 
 
+BESIDE = ["SELECT * FROM '{}/b/1.csv'", "SELECT * FROM read_csv('{}/*/*.csv')", 'SELECT * FROM "{}/b/1.csv"', "FROM v"]
+
+
+@pytest.mark.parametrize("query", BESIDE)
+def test_files_that_a_query_reads_are_part_of_the_input(query: str, tmp_path: Path) -> None:
+    source, _ = sample("csv folder", tmp_path)
+    with duckdb.connect(str(tmp_path / "t.duckdb")) as connection:
+        connection.execute(f"CREATE VIEW v AS SELECT * FROM '{source}/b/1.csv'")
+    sql, file, database = query.format(source), source / "b" / "1.csv", tmp_path / "t.duckdb"
+    before = open_stream(sql, database=database).fingerprint
+    assert open_stream(sql, database=database).fingerprint == before
+    chunks = open_stream(sql, database=database).chunks({"x": "number"})
+    next(chunks)
+    file.write_text(file.read_text() + file.read_text().splitlines()[1] + "\n")
+    with pytest.raises(DataError, match=r"1.csv: the file .* while it was read"):
+        list(chunks)
+    assert open_stream(sql, database=database).fingerprint != before
+
+
 NUMBERED = {"x": "number", "c": "text"}
 BAD_LINES: list[tuple[bytes, str]] = [
     (b"1", "the line has 1 fields, but the first line has 2; a field that holds the delimiter must stand in quotes"),

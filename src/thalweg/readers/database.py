@@ -1,7 +1,9 @@
 """DuckDB, behind the few calls the readers and the recipe need; the only file that imports it."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,10 @@ class Database:
             self.run(f"CREATE TABLE {table} AS {select}")
         finally:
             self.run("RESET threads")
+
+    def views(self) -> list[str]:
+        """The statements of its views."""
+        return [str(row[0]) for row in self.run("SELECT sql FROM duckdb_views() WHERE NOT internal")]
 
     def batches(self, sql: str, rows: int = 65536) -> Iterator[Any]:
         """The result as Arrow record batches, in row order."""
@@ -120,6 +126,16 @@ def first_sentence(error: BaseException) -> str:
 def literal(value: str) -> str:
     """A text as SQL takes it."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def named_files(statements: Iterable[str]) -> list[Path]:
+    """The files that stand in quotes in statements, by their names or as patterns of names."""
+    quoted = [name[1:-1] for text in statements for name in _QUOTED.findall(text)]
+    found = {Path(path) for name in quoted for path in [name, *glob(name, recursive=True)]}  # noqa: PTH207 absolute too
+    return sorted(path for path in found if path.is_file())
+
+
+_QUOTED = re.compile("'[^']+'|\"[^\"]+\"")
 
 
 def file_literal(path: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers.database import Database, file_literal
+from thalweg.readers.database import Database, file_literal, named_files
 from thalweg.readers.delimited_stream import DelimitedStream
 from thalweg.readers.files import files_in, fingerprint, is_packed, kind_of, refuse_foreign, refuse_unreadable
 from thalweg.readers.parquet_stream import ParquetStream
@@ -79,10 +79,12 @@ def _of_query(sql: str, file: Path, missing: tuple[str, ...]) -> Stream:
     if not sql.strip():
         raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
     name = f"query {sql!r}" if len(sql) < 60 else "query"
+    database = Database(name, file)
     log = file.with_name(f"{file.name}.wal")  # what was written to the database and is not in its file yet
-    marks = [fingerprint(path) for path in (file, log) if path.exists()]
+    read = [file, *named_files([sql, *database.views()])]
+    marks = [fingerprint(path) for path in (*read, log) if path.exists()]
     mark = hashlib.sha256(f"{sql}:{marks}".encode()).hexdigest()
-    return QueryStream(Database(name, file), sql.strip().rstrip(";"), file, name, f"query:{mark}", missing)
+    return QueryStream(database, sql.strip().rstrip(";"), read, name, f"query:{mark}", missing)
 
 
 def _of_json(path: Path, files: list[Path], mark: str, missing: tuple[str, ...]) -> Stream:
@@ -90,4 +92,4 @@ def _of_json(path: Path, files: list[Path], mark: str, missing: tuple[str, ...])
         raise UsageError(f"{path}: a folder of JSON files is not streamed; give one file, or make them parquet.")
     packed = "gzip" if is_packed(files[0]) else "uncompressed"
     select = f"SELECT * FROM read_json_auto({file_literal(files[0])}, compression='{packed}')"
-    return QueryStream(Database(str(path)), select, files[0], str(path), mark, missing)
+    return QueryStream(Database(str(path)), select, files, str(path), mark, missing)

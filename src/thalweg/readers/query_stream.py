@@ -1,6 +1,6 @@
 """What DuckDB reads for us in batches: JSON lines, and queries on a database file."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +20,16 @@ class QueryStream(Stream):
     """A stream of what a select gives; on one thread, so that the order of the rows is that of the source."""
 
     def __init__(
-        self, database: Database, select: str, file: Path, name: str, fingerprint: str, missing: tuple[str, ...]
+        self,
+        database: Database,
+        select: str,
+        files: Sequence[Path],
+        name: str,
+        fingerprint: str,
+        missing: tuple[str, ...],
     ) -> None:
         self.name, self.fingerprint, self._missing = name, fingerprint, missing
-        self._database, self._select, self._watched = database, select, Watched(file)
+        self._database, self._select, self._watched = database, select, [Watched(file) for file in files]
         database.run("SET threads = 1")
         with self._in_words():
             self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
@@ -40,14 +46,18 @@ class QueryStream(Stream):
         with self._in_words():
             for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM ({self._select})", _ROWS)):
                 if b >= begin["batch"] and batch.num_rows:
-                    self._watched.check()
+                    self._check()
                     after = {"batch": b + 1, "read": read + batch.num_rows}
                     chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
                     yield replace(chunk, after=after, share=min(1.0, after["read"] / self.n) if self.n else None)
                 read += batch.num_rows
-        self._watched.check()
+        self._check()
         if read == 0:
             raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
+
+    def _check(self) -> None:
+        for watched in self._watched:
+            watched.check()
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -57,7 +67,7 @@ class QueryStream(Stream):
         except DataError as error:
             if "Malformed JSON" not in str(error):
                 raise
-            told = in_words(self._watched.path, "jsonl", str(error))
+            told = in_words(self._watched[0].path, "jsonl", str(error))
             raise DataError(f"{told[:-1]}; mend it: --on-bad-row skip leaves out rows, not broken lines.") from None
 
 
