@@ -66,6 +66,7 @@ HOMES: dict[str, set[str]] = {
         "readers/forms.py",
         "readers/frames.py",
         "readers/parquet_stream.py",
+        "recipe/hashed_margins.py",
         "recipe/hasher.py",
         "recipe/learn.py",
         "scoring.py",

@@ -28,6 +28,7 @@ from thalweg.cli import run
 from thalweg.errors import CheckpointError, DataError, UsageError
 from thalweg.kernels.adaptive_passes import implicit
 from thalweg.readers import delimited_stream, parquet_stream
+from thalweg.scoring import score
 from thalweg.train import registry
 from thalweg.train.learner import Progress, passes
 
@@ -469,6 +470,9 @@ def test_saved_models_and_all_kinds_of_rows_agree(text: list[str], tmp_path: Pat
     assert roc_auc_score(frame.y, expected[:, 1]) > 0.8
     for rows in (csv, packed, parquet, frame, pl.from_pandas(frame), pa.Table.from_pandas(frame)):
         assert np.allclose(back.predict_proba(rows), expected, atol=1e-12)
+        if isinstance(rows, Path):
+            scores = np.concatenate([probability for _, probability in score(back, rows)])
+            assert np.allclose(scores, expected[:, 1], atol=1e-12)
     unknown = frame.assign(color="never met")
     assert np.isfinite(back.predict_proba(unknown)).all()
 

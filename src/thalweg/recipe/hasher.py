@@ -1,6 +1,6 @@
 """Chunks of a stream into hashed rows, in one pass and without a list of levels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -11,8 +11,7 @@ from pyarrow.types import is_dictionary
 from scipy.sparse import csr_array
 
 from thalweg import native
-from thalweg.errors import DataError
-from thalweg.readers.chunk import Chunk, infinite
+from thalweg.readers.chunk import Chunk
 from thalweg.recipe.arrow_memory import located
 from thalweg.recipe.columns import MISSING
 from thalweg.recipe.hashing import HashedColumns, Hashing
@@ -43,7 +42,7 @@ class Words:
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
+class Known:
     """A dictionary of a category, and after its words that of a hole: hashes, columns and marks (words + 1,)."""
 
     hashes: np.ndarray
@@ -59,29 +58,6 @@ class _Category:
     codes: np.ndarray
     hashes: np.ndarray
     named: Any
-
-
-class HashedMargins:
-    """X·w of chunk after chunk for a model with hashed columns, whose matrix is never cut down to those it has."""
-
-    def __init__(self, column: HashedColumns, holes: Sequence[bool], coef: np.ndarray) -> None:
-        spec = column.hashing
-        self._column, self._hasher = column, Hasher(spec)
-        self._means, self._scales = np.array(column.means), np.array(column.scales)
-        kept = [2 * i + j for i, hole in enumerate(holes) for j in range(1 + hole)]
-        self._weights = np.zeros(spec.width)
-        self._weights[np.concatenate([np.array(kept, np.int64), column.slots])] = coef
-
-    def __call__(self, chunk: Chunk) -> np.ndarray:
-        """(n,) margins without the intercept."""
-        numbers = self._hasher.numbers(chunk)
-        if np.isinf(measured(numbers, None)[4]).any():
-            for name, values in zip(self._column.hashing.numbers, numbers, strict=True):
-                if np.isinf(values).any():
-                    row = int(np.argmax(np.isinf(values)))
-                    raise DataError(f"{chunk.place(row)}: {infinite(name, values[row])}")
-        X, _ = self._hasher.rows(chunk, numbers, self._means, self._scales, np.float64)
-        return X @ self._weights
 
 
 class HashedEncoder:
@@ -109,12 +85,12 @@ class Hasher:
     def __init__(self, hashing: Hashing) -> None:
         self.hashing = hashing
         self._mask = np.uint64((1 << hashing.bits) - 1)
-        self._last: dict[str, tuple[Any, _Known]] = {}
+        self._last: dict[str, tuple[Any, Known]] = {}
 
     def numbers(self, chunk: Chunk) -> np.ndarray:
         """(numbers, n) of a chunk, holes NaN."""
         found = np.empty((len(self.hashing.numbers), chunk.n))
-        _numbers().fill_numbers(located([chunk.columns[name] for name in self.hashing.numbers]), found)
+        number_loops().fill_numbers(located([chunk.columns[name] for name in self.hashing.numbers]), found)
         return found
 
     def rows(
@@ -122,7 +98,7 @@ class Hasher:
     ) -> tuple[Csr, list[Words]]:
         """(n, width) rows, the numbers (k, n) centred and scaled by mean and scale (k,); and the words they hold."""
         spec, n = self.hashing, chunk.n
-        texts = [self._text(chunk, name) for name in spec.texts]
+        texts = self.texts(chunk)
         at = len(spec.numbers) + len(spec.categories)
         lengths = np.full(n, at + len(spec.crosses), dtype=np.int64)
         for counts, _, _ in texts:
@@ -131,41 +107,58 @@ class Hasher:
         indices = np.empty(indptr[-1], dtype=np.int32)
         data = np.ones(indptr[-1], dtype=dtype)
         start = indptr[:-1]
-        _numbers().place_numbers(numbers, mean, scale, start, indices, data)
+        number_loops().place_numbers(numbers, mean, scale, start, indices, data)
         words = self._place_words(chunk, start, indices)
-        crossed = {name for pair in spec.crosses for name in pair}
-        categories = {name: self._category(chunk, name) for name in spec.categories if name in crossed}
-        standard = {
-            name: _filled((numbers[i] - mean[i]) / scale[i]) for i, name in enumerate(spec.numbers) if name in crossed
-        }
-        for source, pair in enumerate(spec.crosses, len(spec.categories) + len(spec.texts)):
-            hashes, factors, named = _crossed(pair, categories, standard, n)
-            slots, marks = self._split(hashes)
+        crosses = self.crosses(chunk, numbers, mean, scale)
+        for source, (hashes, factors, named) in enumerate(crosses, len(spec.categories) + len(spec.texts)):
+            slots, marks = self.split(hashes)
             indices[start + at] = slots
             if factors is not None:
                 data[start + at] = factors
             words.append(Words(source, slots, marks, named))
             at += 1
         for source, (counts, tokens, hashes) in enumerate(texts, len(spec.categories)):
-            slots, marks = self._split(hashes)
+            slots, marks = self.split(hashes)
             places = _within(start + at, counts.indptr)
             indices[places], data[places] = slots[counts.indices], counts.data
             start = start + np.diff(counts.indptr)
             words.append(Words(source, slots, marks, _Taken(tokens)))
         return Csr(indptr, indices, data, spec.width), words
 
+    def crosses(
+        self, chunk: Chunk, numbers: np.ndarray, mean: np.ndarray, scale: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None, Any]]:
+        """For each cross the hashes (n,) of its rows' pairs, the numbers (n,) that go with them, and pairs' names."""
+        spec = self.hashing
+        crossed = {name for pair in spec.crosses for name in pair}
+        categories = {name: self._category(chunk, name) for name in spec.categories if name in crossed}
+        standard = {
+            name: _filled((numbers[i] - mean[i]) / scale[i]) for i, name in enumerate(spec.numbers) if name in crossed
+        }
+        for pair in spec.crosses:
+            yield _crossed(pair, categories, standard, chunk.n)
+
+    def texts(self, chunk: Chunk) -> list[tuple[Any, Any, np.ndarray]]:
+        """For each text column (n, tokens) counts, the tokens, and their hashes."""
+        return [self._text(chunk, name) for name in self.hashing.texts]
+
+    def add_strings(self, name: str, array: Any, weights: np.ndarray, hashes: np.ndarray, z: np.ndarray) -> None:
+        """Add to z (n,) the weights (width,) of plain words that stand in a column; hashes (n,) is room to work in."""
+        seed, hole = _seed(name), _hash_of_hole(name)
+        word_loops().add_strings(located([array])[0], seed, hole, self._mask, self.hashing.offset, weights, hashes, z)
+
     def _place_words(self, chunk: Chunk, start: np.ndarray, indices: np.ndarray) -> list[Words]:
         """The categories' columns into indices, each row's from start + numbers on; and the words they hold."""
         spec = self.hashing
         words: list[Words] = []
-        coded: list[tuple[int, Any, _Known]] = []
+        coded: list[tuple[int, Any, Known]] = []
         plain: list[tuple[int, Any]] = []
         for source, name in enumerate(spec.categories):
             array = chunk.columns[name]
             if not is_dictionary(array.type):
                 plain.append((source, array))
                 continue
-            known = self._known(name, array.dictionary)
+            known = self.known(name, array.dictionary)
             coded.append((source, array.indices, known))
             met = len(known.slots) - (array.null_count == 0)  # the hole's only where there is one
             words.append(Words(source, known.slots[:met], known.marks[:met], known.named, known))
@@ -174,7 +167,7 @@ class Hasher:
             ends = np.cumsum([len(known.slots) for known in dictionaries])
             slots = np.concatenate([known.slots for known in dictionaries])
             at = np.array(sources) + len(spec.numbers)
-            _words().place_words(located(codes), slots, ends, start, at, indices)
+            word_loops().place_words(located(codes), slots, ends, start, at, indices)
         if plain:
             chosen, arrays = zip(*plain, strict=True)
             seeds = np.array([_seed(spec.categories[source]) for source in chosen])
@@ -183,7 +176,7 @@ class Hasher:
             last = np.zeros((len(plain), _REMEMBERED), np.uint64)
             of, rows = np.empty(size, np.int16), np.empty(size, np.int32)
             slots, marks = np.empty(size, np.int32), np.empty(size, np.uint16)
-            count = _words().place_strings(
+            count = word_loops().place_strings(
                 where, seeds, holes, self._mask, spec.offset, start, to, indices, last, of, rows, slots, marks
             )
             of = of[:count].copy()  # the rest of what was set aside is given back
@@ -192,30 +185,29 @@ class Hasher:
             words.append(Words(met, slots[:count].copy(), marks[:count].copy(), named))
         return words
 
-    def _known(self, name: str, dictionary: Any) -> _Known:
+    def known(self, name: str, dictionary: Any) -> Known:
         """What is known of a category's dictionary, which is not hashed again where it is the last chunk's."""
         last = self._last.get(name)
         if last is None or not _same(last[0], dictionary):
             words = pyarrow.concat_arrays([dictionary, pyarrow.array([MISSING])])
             hashes = _hashed(words, name)
-            last = self._last[name] = (dictionary, _Known(hashes, *self._split(hashes), _Taken(words)))
+            last = self._last[name] = (dictionary, Known(hashes, *self.split(hashes), _Taken(words)))
         return last[1]
 
     def _category(self, chunk: Chunk, name: str) -> _Category:
         array = chunk.columns[name]
         if not is_dictionary(array.type):
             return _Category(np.arange(chunk.n, dtype=np.int32), _hashed(array, name), _Taken(array))
-        known = self._known(name, array.dictionary)
+        known = self.known(name, array.dictionary)
         return _Category(chunk.codes(name)[0], known.hashes, known.named)
 
-    def _split(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Columns and marks (m,) of hashes."""
         slots, marks = np.empty(len(hashes), np.int32), np.empty(len(hashes), np.uint16)
-        _words().split(hashes, self._mask, self.hashing.offset, slots, marks)
+        word_loops().split(hashes, self._mask, self.hashing.offset, slots, marks)
         return slots, marks
 
     def _text(self, chunk: Chunk, name: str) -> tuple[Any, Any, np.ndarray]:
-        """(n, tokens) counts, the tokens, and their hashes."""
         codes, texts = chunk.codes(name)
         counts, tokens = tokens_of(texts.to_pylist(), self.hashing.tokens, self.hashing.ngrams)
         if self.hashing.weights == "tfidf":  # lengths of 1 without idf, which one pass cannot know
@@ -245,9 +237,9 @@ class _Strings:
     def __call__(self, places: np.ndarray) -> Any:
         words = self.where, self.of[places], self.rows[places], np.frombuffer(MISSING.encode(), np.uint8)
         ends = np.zeros(len(places) + 1, np.int32)
-        _words().measure_words(*words, ends[1:])
+        word_loops().measure_words(*words, ends[1:])
         letters = np.empty(ends[-1], np.uint8)
-        _words().copy_words(*words, ends[1:], letters)
+        word_loops().copy_words(*words, ends[1:], letters)
         return pyarrow.StringArray.from_buffers(len(places), pyarrow.py_buffer(ends), pyarrow.py_buffer(letters))
 
 
@@ -293,21 +285,21 @@ def _within(starts: np.ndarray, indptr: np.ndarray) -> np.ndarray:
 def measured(numbers: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """(5, k) of numbers (k, n), holes NaN: weight, mean, spread about it, whether there is a hole, and largest size."""
     found = np.empty((5, len(numbers)))
-    _numbers().measure(numbers, _NONE if weight is None else weight, found)
+    number_loops().measure(numbers, _NONE if weight is None else weight, found)
     return found
 
 
 def _of_pairs(left: np.ndarray, lefts: np.ndarray, right: np.ndarray, rights: np.ndarray, seed: Any) -> np.ndarray:
     """(n,) uint64 of pairs of words, whose hashes are given, and their places in each row."""
     hashes = np.empty(len(lefts), np.uint64)
-    _words().hash_pairs(left, lefts, right, rights, seed, hashes)
+    word_loops().hash_pairs(left, lefts, right, rights, seed, hashes)
     return hashes
 
 
 def _hashed(words: Any, name: str) -> np.ndarray:
     """(m,) uint64 of an Arrow array of strings that stand in a column."""
     hashes = np.empty(len(words), np.uint64)
-    _words().hash_words(located([words])[0], _seed(name), _hash_of_hole(name), hashes)
+    word_loops().hash_words(located([words])[0], _seed(name), _hash_of_hole(name), hashes)
     return hashes
 
 
@@ -315,7 +307,7 @@ def _hashed(words: Any, name: str) -> np.ndarray:
 def _hash_of_hole(name: str) -> np.uint64:
     """That of the word a column's holes are."""
     hashes, words = np.empty(1, np.uint64), pyarrow.array([MISSING])
-    _words().hash_words(located([words])[0], _seed(name), np.uint64(0), hashes)
+    word_loops().hash_words(located([words])[0], _seed(name), np.uint64(0), hashes)
     return np.uint64(hashes[0])
 
 
@@ -328,9 +320,9 @@ def _seed(name: str) -> np.uint64:
     return np.uint64(seed)
 
 
-def _words() -> native.Loops:
+def word_loops() -> native.Loops:
     return native.loops("thalweg.recipe.hashing_passes", "thalweg.recipe.number_passes")
 
 
-def _numbers() -> native.Loops:
+def number_loops() -> native.Loops:
     return native.loops("thalweg.recipe.number_passes")

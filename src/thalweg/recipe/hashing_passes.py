@@ -63,6 +63,34 @@ def hash_words(where: np.ndarray, seed: Any, hole: Any, hashes: np.ndarray) -> N
 
 
 @loop
+def add_strings(
+    where: np.ndarray,
+    seed: Any,
+    hole: Any,
+    mask: Any,
+    begin: int,
+    weights: np.ndarray,
+    hashes: np.ndarray,
+    z: np.ndarray,
+) -> None:
+    """Add to z (n,) the weights of the columns, from `begin` on, that the strings at where (4,) are hashed to.
+
+    In two turns, with room for hashes (n,): waiting for weights while words are hashed takes twice the time.
+    """
+    hash_words(where, seed, hole, hashes)
+    for i in range(len(z)):
+        z[i] += weights[np.int64(hashes[i] & mask) + begin]
+
+
+@loop
+def add_coded(where: np.ndarray, weights: np.ndarray, z: np.ndarray) -> None:
+    """Add to z (n,) the weights that the codes (int32) at where (4,) point at; the last is that of a hole."""
+    codes, valid, first, hole = where[0], where[1], where[2], weights[len(weights) - 1]
+    for i in range(len(z)):
+        z[i] += weights[at(np.int32, codes, first + i)] if filled(valid, first + i) else hole
+
+
+@loop
 def hash_pairs(
     left: np.ndarray, left_codes: np.ndarray, right: np.ndarray, right_codes: np.ndarray, seed: Any, hashes: np.ndarray
 ) -> None:

@@ -94,6 +94,15 @@ def measure(values: np.ndarray, weight: np.ndarray, found: np.ndarray) -> None:
 
 
 @loop
+def add_numbers(values: np.ndarray, mean: np.ndarray, scale: np.ndarray, weights: np.ndarray, z: np.ndarray) -> None:
+    """Add to z (n,) the numbers (k, n) of every row, centred and scaled, times the weights of their columns."""
+    for c in range(len(values)):
+        for i in range(len(z)):
+            x = values[c, i]
+            z[i] += weights[2 * c + 1] if np.isnan(x) else (x - mean[c]) / scale[c] * weights[2 * c]
+
+
+@loop
 def place_numbers(
     values: np.ndarray, mean: np.ndarray, scale: np.ndarray, start: np.ndarray, indices: np.ndarray, data: np.ndarray
 ) -> None:

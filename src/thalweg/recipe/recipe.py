@@ -102,7 +102,7 @@ class Recipe:
         """A function from chunks to X·coef (n,), for coef (p,)."""
         if self.hashed is None:
             return lambda chunk: self.encode_chunk(chunk) @ coef
-        from thalweg.recipe.hasher import HashedMargins
+        from thalweg.recipe.hashed_margins import HashedMargins
 
         holes = [column.holes for column in self.columns if isinstance(column, NumberColumn)]
         return HashedMargins(self.hashed, holes, coef)
