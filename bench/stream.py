@@ -57,6 +57,21 @@ print(json.dumps({"seconds": time.perf_counter() - start}))
 """
 
 
+READING = """
+import json, sys, time
+from thalweg.cli import footprint
+footprint.reduce()
+import thalweg
+from thalweg.ahead import ahead
+from thalweg.readers.open_stream import open_stream
+forms = thalweg.load(sys.argv[2]).recipe.forms
+start = time.perf_counter()
+with ahead(open_stream(sys.argv[1]).chunks(forms)) as chunks:
+    rows = sum(chunk.n for chunk in chunks)
+print(json.dumps({"seconds": time.perf_counter() - start, "rows": rows}))
+"""
+
+
 class Missing(Exception):
     """A contestant did not print what is measured here."""
 
@@ -88,10 +103,12 @@ Contestants = Mapping[str, Callable[[], Run]]
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the tables: online, and exactly; with --large also memory and checkpoints on gigabytes."""
+    """Print the tables: online, scoring, and exactly; with --large also memory and checkpoints on gigabytes."""
     try:
         with tempfile.TemporaryDirectory(prefix="thalweg-bench-") as name:
-            _online(Path(name), options.clicks, options.repeats)
+            paths = clicks.write(Path(name), options.clicks, ("parquet", "csv", "vw", "vw_log"))
+            _online(paths, options.clicks, options.repeats)
+            _scoring([paths.parquet, paths.csv], options.clicks, options.repeats)
         if options.large:
             with tempfile.TemporaryDirectory(prefix="thalweg-bench-") as name:
                 _large(Path(name))
@@ -101,8 +118,7 @@ def run(options: argparse.Namespace) -> None:
         raise SystemExit(f"bench stream: {missing}") from None
 
 
-def _online(folder: Path, rows: int, repeats: int) -> None:
-    paths = clicks.write(folder, rows, ("parquet", "csv", "vw", "vw_log"))
+def _online(paths: clicks.Paths, rows: int, repeats: int) -> None:
     raw, logs = (min(SETTINGS, key=_loss_of(path)) for path in (paths.vw, paths.vw_log))
     names = {
         "parquet": "thalweg, Parquet",
@@ -154,6 +170,23 @@ def _online(folder: Path, rows: int, repeats: int) -> None:
     show(f"{rows:,} clicks, 13 counts and 26 categories, 2^{BITS} weights", columns, lines, note)
 
 
+def _scoring(files: list[Path], rows: int, repeats: int) -> None:
+    """`thalweg predict` with the model learnt before, beside reading the same columns and nothing else."""
+    contestants = {f"predict {path.suffix}": partial(_predict, path) for path in files}
+    contestants |= {f"read {path.suffix}": partial(_read_only, path) for path in files}
+    runs = _turns(contestants, repeats, uncounted=min(repeats - 1, 1))
+    lines = []
+    for path in files:
+        ours, read = runs[f"predict {path.suffix}"], runs[f"read {path.suffix}"]
+        whole = _pace(rows, [run.seconds for run in ours])
+        seconds = [[run.number("seconds") for run in done] for done in (ours, read)]
+        paces = [_pace(rows, some) for some in seconds]
+        lines.append([path.suffix[1:], whole, *paces, f"{ratio(*seconds):.2f}", _megabytes(ours)])
+    note = "rows/s: of whole processes, once started, and of reading the model's columns alone; x: its time over ours"
+    columns = ["thalweg predict", "rows/s", "started", "reading", "x", "MB"]
+    show(f"Scores of {rows:,} clicks, written as Parquet", columns, lines, note)
+
+
 def _large(folder: Path) -> None:
     paths = clicks.write(folder, LARGE_ROWS, ("parquet", "csv"))
     checkpoints = iter(folder / f"checkpoints-{i}" for i in range(9))
@@ -175,6 +208,7 @@ def _large(folder: Path) -> None:
     note = f"a checkpoint every {EVERY} s adds {added:+.1f} % to the time; every 60 s {added * EVERY / 60:+.1f} %"
     columns = ["thalweg online", "GB", "seconds", "rows/s", "log-loss", "peak MB"]
     show(f"{LARGE_ROWS:,} clicks", columns, lines, note)
+    _scoring([paths.parquet, paths.csv], LARGE_ROWS, 1)
 
 
 def _exact(size: int, repeats: int) -> None:
@@ -224,8 +258,20 @@ def _learn_exactly(path: Path) -> Run:
 
 def _thalweg(path: Path, *arguments: str) -> Run:
     model = path.with_suffix(".thalweg")
-    words = ["fit", str(path), *arguments, "--json", "--progress", "off", "-o", str(model)]
+    return _thalweg_said(["fit", str(path), *arguments, "--json", "--progress", "off", "-o", str(model)])
+
+
+def _thalweg_said(words: list[str]) -> Run:
     return _said([sys.executable, "-m", "thalweg", *words], "thalweg " + " ".join(words))
+
+
+def _predict(path: Path) -> Run:
+    model, scores = path.with_suffix(".thalweg"), path.with_name("scores.parquet")
+    return _thalweg_said(["predict", str(model), str(path), "-o", str(scores), "--json"])
+
+
+def _read_only(path: Path) -> Run:
+    return _said([sys.executable, "-c", READING, str(path), str(path.with_suffix(".thalweg"))], f"reading {path.name}")
 
 
 def _vw(path: Path, setting: str) -> Run:

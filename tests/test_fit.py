@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
@@ -270,3 +271,13 @@ def test_the_exported_names_are_these() -> None:
         "textbook",
     ]
     assert all(hasattr(thalweg, name) for name in thalweg.__all__)
+
+
+def test_levels_that_a_sample_hardly_has_do_not_mislead_the_run_on_all_rows() -> None:
+    rng = np.random.default_rng(0)
+    x, level = rng.normal(size=160_000), rng.integers(0, 20_000, 160_000)
+    y = rng.random(160_000) < 1.0 / (1.0 + np.exp(-x))
+    rows = pd.DataFrame({"x": x, "level": [f"w{i}" for i in level], "y": y})
+    model, from_zero = thalweg.fit(rows, "y"), thalweg.fit(rows, "y", method="newton")
+    assert any("of the rows" in row["stage"] for row in model.history), "a sample went before"
+    assert model.outcome is Outcome.CERTIFIED and model.passes < 3.0 * from_zero.passes

@@ -1,5 +1,6 @@
 """`thalweg predict`: probabilities and labels for new rows."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,10 @@ def _as_json(
 
     scores = _scores(judge, source, keywords, threshold)
     if output is not None:
-        return {"rows": write_scores(scores, Path(output)), "positive": judge.classes[1], "output": output}
+        begun = time.perf_counter()
+        rows = write_scores(scores, Path(output))
+        seconds = time.perf_counter() - begun
+        return {"rows": rows, "positive": judge.classes[1], "output": output, "seconds": seconds}
     pieces = list(scores)
     return {
         "rows": sum(len(labels) for labels, _ in pieces),

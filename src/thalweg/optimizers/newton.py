@@ -17,6 +17,7 @@ from thalweg.optimizers.linesearch import backtrack
 
 _BORROWED = 0.02  # what a sample's Hessian leaves of the gap, before a step has shown it
 _POOR = 0.1  # what a borrowed Hessian may leave at most; above, the rows' own is made
+_PROMISED = 0.1  # predicted gap as a share of P from which a sample's optimum is not believed, as above the base rate
 _NEAR = 3e-2  # predicted gap as a share of P from which C3's condition max |δ| ≤ 1 is worth trying
 
 
@@ -60,9 +61,12 @@ class Newton:
         # P = 0.5 and mean(h) = 0.1 stand for what the first pass will show
         borrowed = self.metric is not None and not self._last_from(self.expected, 0.5, 0.1)
         at = objective.evaluate(theta, Want.BORDER if borrowed else Want.HESSIAN)
-        if self.metric is not None and theta.any() and at.value[0] > objective.null_value():
-            at = objective.evaluate(np.zeros_like(theta), Want.HESSIAN)  # the sample misled: worse than the base rate
-        return replace(_state(at, self.metric), borrowed=at.hessian is None)
+        state = _state(at, self.metric)
+        value = float(at.value[0])
+        unbelievable = value > objective.null_value() or state.predicted > _PROMISED * value
+        if self.metric is not None and theta.any() and unbelievable:  # the sample misled
+            state = _state(objective.evaluate(np.zeros_like(theta), Want.HESSIAN), None)
+        return replace(state, borrowed=not state.exact)
 
     def step(self, objective: Objective, state: NewtonState) -> NewtonState:
         if not state.exact and not state.borrowed:  # the last step should have been certified and was not

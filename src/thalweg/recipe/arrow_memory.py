@@ -20,3 +20,9 @@ def located(arrays: Sequence[Any]) -> np.ndarray:
         holes = valid.address if valid is not None and array.null_count else 0
         rows.append((values.address if values is not None else 0, holes, array.offset, last))
     return np.array(rows, dtype=np.int64).reshape(-1, 4)
+
+
+def same_memory(one: Any, other: Any) -> bool:
+    """Whether two arrays are the same one: who keeps the first may keep what was made of it."""
+    buffers = [[None if b is None else b.address for b in array.buffers()] for array in (one, other)]
+    return buffers[0] == buffers[1] and (len(one), one.offset) == (len(other), other.offset)

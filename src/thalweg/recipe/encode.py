@@ -13,6 +13,7 @@ from thalweg.errors import DataError
 from thalweg.readers import Table
 from thalweg.readers.chunk import WORDY, Chunk, infinite
 from thalweg.readers.table import hole_sql
+from thalweg.recipe.arrow_memory import same_memory
 from thalweg.recipe.columns import UNSEEN, CategoryColumn, MatrixColumns, NumberColumn, TextColumn
 from thalweg.recipe.hashing import HashedColumns
 from thalweg.recipe.text import Counter, with_empty_row
@@ -174,6 +175,7 @@ class _Levels:
     def __init__(self, column: CategoryColumn) -> None:
         self.column = column
         self._known, self._hole, self._unseen = column.codes()
+        self._last: tuple[Any, np.ndarray] | None = None  # a dictionary, and its words' codes: chunks may share it
 
     def dense(self, chunk: Chunk) -> Iterator[np.ndarray]:
         yield from self.column.values(self._codes(chunk))
@@ -188,8 +190,11 @@ class _Levels:
 
     def _codes(self, chunk: Chunk) -> np.ndarray:
         places, words = chunk.codes(self.column.name)
-        codes = [self._known.get(word, self._unseen) for word in words.to_pylist()]
-        return np.array([*codes, self._hole], dtype=np.int64)[places]
+        last = self._last
+        if last is None or not same_memory(last[0], words):
+            codes = [self._known.get(word, self._unseen) for word in words.to_pylist()]
+            last = self._last = (words, np.array([*codes, self._hole], dtype=np.int64))
+        return last[1][places]
 
 
 class _Texts:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from thalweg import native
 from thalweg.readers.chunk import Chunk
-from thalweg.recipe.arrow_memory import located
+from thalweg.recipe.arrow_memory import located, same_memory
 from thalweg.recipe.columns import MISSING
 from thalweg.recipe.hashing import HashedColumns, Hashing
 from thalweg.recipe.text import tokens_of, unit_rows, with_empty_row
@@ -188,7 +188,7 @@ class Hasher:
     def known(self, name: str, dictionary: Any) -> Known:
         """What is known of a category's dictionary, which is not hashed again where it is the last chunk's."""
         last = self._last.get(name)
-        if last is None or not _same(last[0], dictionary):
+        if last is None or not same_memory(last[0], dictionary):
             words = pyarrow.concat_arrays([dictionary, pyarrow.array([MISSING])])
             hashes = _hashed(words, name)
             last = self._last[name] = (dictionary, Known(hashes, *self.split(hashes), _Taken(words)))
@@ -241,12 +241,6 @@ class _Strings:
         letters = np.empty(ends[-1], np.uint8)
         word_loops().copy_words(*words, ends[1:], letters)
         return pyarrow.StringArray.from_buffers(len(places), pyarrow.py_buffer(ends), pyarrow.py_buffer(letters))
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two Arrow arrays are the same memory."""
-    buffers = [[None if b is None else b.address for b in array.buffers()] for array in (one, other)]
-    return buffers[0] == buffers[1] and (len(one), one.offset) == (len(other), other.offset)
 
 
 def _crossed(

@@ -13,7 +13,7 @@ from thalweg.rows import Csr, Labels, MemoryRows, in_memory
 from thalweg.train.run import Begun
 from thalweg.train.stream_learning import StreamLearning
 
-_SAMPLE_CELLS = 1 << 24  # 128 MiB of a dense sample
+_SAMPLE_CELLS = 1 << 22  # 32 MiB of a dense sample
 
 
 @dataclass

@@ -23,6 +23,7 @@ from thalweg.stopping import Outcome
 from thalweg.train.options import Options
 from thalweg.train.plan import Stage, choose, kernel_for, sample, stages, start
 from thalweg.train.stream_rows import StreamRows
+from thalweg.train.warm_start import warm_start
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ def run_stages(
         theta, value, sampled = solution.theta, float(solution.at.value[0]), part.n
         if not last and isinstance(stage.optimizer, Newton):
             # the gap that a sample's optimum has on all rows is about d/(2·rows of the sample)
-            warm = {"metric": solution.state.metric, "expected": objective.d / (2.0 * part.n)}
+            theta, metric = warm_start(theta, solution.state.metric, part, options.standardize)
+            warm = {"metric": metric, "expected": objective.d / (2.0 * part.n)}
     return solution
 
 

@@ -12,6 +12,7 @@ import pyarrow
 
 from thalweg.errors import DataError
 from thalweg.recipe import Recipe, Target, TextOptions
+from thalweg.recipe.arrow_memory import same_memory
 from thalweg.recipe.columns import MISSING
 from thalweg.recipe.learn import Builder
 from thalweg.recipe.statistics import Level, LevelCounts, NumberStatistics
@@ -113,16 +114,34 @@ class _Words:
         self.forgotten = np.zeros(3)
         self.lost = 0  # how many words were forgotten
         self.rarest = 0  # rows that the most frequent of them stood in
+        self._last: tuple[Any, np.ndarray] | None = None  # a dictionary, and where its words are: chunks may share it
 
     def add(self, words: Sequence[str], sums: np.ndarray) -> None:
         """sums (m, 3) of these words."""
         places = np.array([self.places.setdefault(word, len(self.places)) for word in words], dtype=np.int64)
+        self._grow()
+        self.sums[places] += sums  # the words are different ones
+
+    def add_coded(self, dictionary: Any, sums: np.ndarray) -> None:
+        """sums (words + 1, 3) of the words of a dictionary, two of which may be the same, and of a hole."""
+        met = np.flatnonzero(sums[:, 0])
+        if self._last is None or not same_memory(self._last[0], dictionary):
+            self._last = dictionary, np.full(len(dictionary) + 1, -1)
+        places = self._last[1]
+        new = met[places[met] < 0]
+        words = dictionary.take(pyarrow.array(new[new < len(dictionary)])).to_pylist()
+        words += [MISSING] * (len(new) - len(words))
+        places[new] = [self.places.setdefault(word, len(self.places)) for word in words]
+        self._grow()
+        np.add.at(self.sums, places[met], sums[met])
+
+    def _grow(self) -> None:
         while len(self.places) > len(self.sums):
             self.sums = np.concatenate([self.sums, np.zeros_like(self.sums)])
-        self.sums[places] += sums  # the words of one chunk are different ones
 
     def forget(self, rows: int) -> None:
         """Words that stand in no more rows than that."""
+        self._last = None
         words = list(self.places)
         kept = np.flatnonzero(self.sums[: len(words), 0] > rows)
         gone = np.setdiff1d(np.arange(len(words)), kept)
@@ -171,10 +190,7 @@ class StreamLearning:
             number.update(*((values, y, s) if counted.all() else (values[counted], y[counted], s[counted])))
         for name in self.what.categories:
             codes, words = chunk.codes(name)
-            sums = _sums(codes, len(words) + 1, s, y, counted)
-            met = np.flatnonzero(sums[:, 0])
-            known = [*words.to_pylist(), MISSING]
-            self._words[name].add(*_merged([known[place] for place in met], sums[met]))
+            self._words[name].add_coded(words, _sums(codes, len(words) + 1, s, y, counted))
         for name in self.what.texts:
             codes, texts = chunk.codes(name)
             sums = _sums(codes, len(texts) + 1, s, y, counted)[:-1]
@@ -279,14 +295,3 @@ def _sums(codes: np.ndarray, width: int, s: np.ndarray, y: np.ndarray, counted: 
             np.bincount(codes, counted * y, width),
         ]
     )
-
-
-def _merged(words: list[str], sums: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The same with words that stand twice, once: trimming made them one."""
-    if len(set(words)) == len(words):
-        return words, sums
-    places: dict[str, int] = {}
-    at = [places.setdefault(word, len(places)) for word in words]
-    total = np.zeros((len(places), 3))
-    np.add.at(total, at, sums)
-    return list(places), total
