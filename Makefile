@@ -29,7 +29,7 @@ bench: $(PEERS)
 	$(BIN)/python -m bench
 
 bench-stream: $(PEERS)
-	$(BIN)/python -m bench stream
+	$(BIN)/python -m bench stream --large
 
 figures: $(READY)
 	$(BIN)/thalweg textbook figures -o docs/textbook/figures

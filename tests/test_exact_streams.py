@@ -283,6 +283,13 @@ def test_a_cache_gives_the_same_bits_and_spares_the_source(folder: Path, monkeyp
     assert_same_optimum(second, thalweg.fit("train.csv", target="bought", l2=1e-2))
 
 
+def test_what_a_killed_run_left_beside_a_cache_is_removed(folder: Path) -> None:
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    Path("cache/.rows.cache.killed").write_bytes(b"half")
+    thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
+    assert names_in("cache") == ["rows.cache"]
+
+
 def test_a_cache_of_other_rows_is_refused_with_the_difference(folder: Path) -> None:
     thalweg.fit("train.csv", target="bought", stream=True, cache="cache")
     with pytest.raises(DataError, match=r"cache was made with another input"):

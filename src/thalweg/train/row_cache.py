@@ -97,6 +97,8 @@ class CachingRows:
         self.failed = ""
         self._source, self._identity, self._tell = source, identity, tell
         self._cached: CachedRows | None = None
+        for stale in folder.glob(f".{NAME}.*"):  # of a run that was killed
+            stale.unlink(missing_ok=True)
         if self.path.exists():
             self._cached = CachedRows(self.path, identity)
             tell(f"reading the rows from {self.path}")
@@ -122,8 +124,6 @@ class CachingRows:
         left = [first]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            for stale in self.path.parent.glob(f".{NAME}.*"):  # of a run that was killed
-                stale.unlink(missing_ok=True)
             self._check_space(first)
             with written_whole(self.path, "the cache") as temporary, temporary.open("wb") as file:
                 file.write(_MAGIC)
