@@ -257,7 +257,7 @@ def _learn_exactly(path: Path) -> Run:
 
 
 def _thalweg(path: Path, *arguments: str) -> Run:
-    model = path.with_suffix(".thalweg")
+    model = _model_of(path)
     return _thalweg_said(["fit", str(path), *arguments, "--json", "--progress", "off", "-o", str(model)])
 
 
@@ -265,13 +265,17 @@ def _thalweg_said(words: list[str]) -> Run:
     return _said([sys.executable, "-m", "thalweg", *words], "thalweg " + " ".join(words))
 
 
+def _model_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.thalweg")
+
+
 def _predict(path: Path) -> Run:
-    model, scores = path.with_suffix(".thalweg"), path.with_name("scores.parquet")
+    model, scores = _model_of(path), path.with_name("scores.parquet")
     return _thalweg_said(["predict", str(model), str(path), "-o", str(scores), "--json"])
 
 
 def _read_only(path: Path) -> Run:
-    return _said([sys.executable, "-c", READING, str(path), str(path.with_suffix(".thalweg"))], f"reading {path.name}")
+    return _said([sys.executable, "-c", READING, str(path), str(_model_of(path))], f"reading {path.name}")
 
 
 def _vw(path: Path, setting: str) -> Run:

@@ -546,6 +546,20 @@ def test_ctrl_c_before_all_rows_were_seen_keeps_the_model_of_a_sample(
         assert same_bits(resumed, thalweg.fit("many.csv", target="bought", stream=True, method="lbfgs"))
 
 
+def test_what_an_interrupted_run_says_of_its_point_is_true(folder: Path) -> None:
+    def at_the_last_row(event: Any) -> None:
+        if event.stage == "reading" and event.share == 1.0:
+            signal.raise_signal(signal.SIGINT)
+
+    rows = table(3000).append_column("who", pa.array([f"w{i % 700}" for i in range(3000)]))
+    arrow_csv.write_csv(rows, "who.csv")
+    model = thalweg.fit("who.csv", target="bought", stream=True, max_levels=800, observers=[at_the_last_row])
+    assert model.outcome is thalweg.Outcome.INTERRUPTED
+    bought, p = np.array(rows["bought"].to_pylist()) == "yes", model.predict_proba("who.csv")[:, 1]
+    loss = -np.log(np.where(bought, p, 1.0 - p)).mean()
+    assert model.objective == pytest.approx(loss + np.square(model.standardized_coef).sum() / 6000.0, rel=1e-6)
+
+
 def test_ctrl_c_where_there_is_no_model_yet_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = table(3000).sort_by("bought")
     arrow_csv.write_csv(rows, "sorted.csv")
@@ -684,6 +698,26 @@ def test_a_third_label_stops_or_is_skipped_and_told_wherever_it_is(folder: Path,
     model = thalweg.fit("late.csv", **fit, on_bad_row="skip")
     assert model.rows == 2999
     assert any(note.startswith(f"1 row was skipped (--on-bad-row skip): late.csv, line {line}") for note in model.notes)
+
+
+@pytest.mark.parametrize("method", ["auto", "sgd"])
+def test_a_stray_label_before_both_others_is_not_one_of_the_two(folder: Path, method: str) -> None:
+    rows = table(3000).sort_by("bought")
+    arrow_csv.write_csv(rows, "sorted.csv")
+    lines = Path("sorted.csv").read_text().splitlines()
+    Path("sorted.csv").write_text("\n".join([lines[0], lines[1].rsplit(",", 1)[0] + ",maybe", *lines[1:]]))
+    fit = {"target": "bought", "stream": True, "method": method}
+    with pytest.raises(DataError, match="line 2: column 'bought' holds 'maybe', but 'no' or 'yes' was"):
+        thalweg.fit("sorted.csv", **fit)
+    assert thalweg.fit("sorted.csv", **fit, on_bad_row="skip").rows == 3000
+
+
+def test_the_label_that_is_asked_for_is_one_of_the_two_however_rare(folder: Path) -> None:
+    lines = Path("train.csv").read_text().splitlines()
+    lines[3] = lines[3].rsplit(",", 1)[0] + ",fraud"
+    Path("rare.csv").write_text("\n".join(lines))
+    with pytest.raises(DataError, match="the target 'bought' has 3 classes"):
+        thalweg.fit("rare.csv", target="bought", stream=True, positive="fraud")
 
 
 def test_a_target_of_three_classes_is_called_that(folder: Path) -> None:

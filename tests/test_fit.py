@@ -273,6 +273,14 @@ def test_the_exported_names_are_these() -> None:
     assert all(hasattr(thalweg, name) for name in thalweg.__all__)
 
 
+@pytest.mark.parametrize("steepness", [30.0, 300.0])
+def test_classes_that_are_nearly_apart_are_begun_from_the_samples_optimum(steepness: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200_000, 20))
+    y = rng.random(200_000) < expit(steepness * X[:, :5].sum(axis=1))
+    assert thalweg.fit((X, y.astype(int))).passes < 7.0
+
+
 def test_levels_that_a_sample_hardly_has_do_not_mislead_the_run_on_all_rows() -> None:
     rng = np.random.default_rng(0)
     x, level = rng.normal(size=160_000), rng.integers(0, 20_000, 160_000)

@@ -77,7 +77,7 @@ def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 writer.write_table(rows)
                 times += 1
     yield path, times * ROWS
-    path.unlink()
+    shutil.rmtree(folder)
 
 
 def test_ten_times_the_memory_is_learnt_online_exactly_and_scored(large: tuple[Path, int]) -> None:

@@ -21,6 +21,7 @@ import thalweg
 from thalweg.cli import run
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import delimited_records, delimited_stream, open_rows, parquet_stream, query_stream
+from thalweg.readers.database import named_files
 from thalweg.readers.open_stream import open_stream
 from thalweg.readers.stream import Stream
 
@@ -321,7 +322,13 @@ def test_the_fingerprint_tells_sources_apart(kind: str, tmp_path: Path) -> None:
     assert open_stream(source, **reading).fingerprint != before
 
 
-BESIDE = ["SELECT * FROM '{}/b/1.csv'", "SELECT * FROM read_csv('{}/*/*.csv')", 'SELECT * FROM "{}/b/1.csv"', "FROM v"]
+BESIDE = [
+    "SELECT * FROM '{}/b/1.csv'",
+    "SELECT coalesce(c, '') AS c, x FROM '{}/b/1.csv' -- it's",
+    "SELECT * FROM read_csv('{}/*/*.csv')",
+    'SELECT * FROM "{}/b/1.csv"',
+    "FROM v",
+]
 
 
 @pytest.mark.parametrize("query", BESIDE)
@@ -338,6 +345,14 @@ def test_files_that_a_query_reads_are_part_of_the_input(query: str, tmp_path: Pa
     with pytest.raises(DataError, match=r"1.csv: the file .* while it was read"):
         list(chunks)
     assert open_stream(sql, database=database).fingerprint != before
+
+
+def test_texts_of_a_query_that_name_no_rows_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("log").write_text("")
+    assert named_files([f"SELECT replace(a, '*', 'log') FROM t WHERE b <> '{'a' * 300}.csv' AND c = 'no.csv'"]) == []
+    Path("it's.csv").write_text("x\n1\n")
+    assert named_files(["/* 'log' */ FROM 'it''s.csv'"]) == [Path("it's.csv")]
 
 
 NUMBERED = {"x": "number", "c": "text"}

@@ -28,6 +28,7 @@ class Checkpoint:
     every     seconds between two checkpoints
     resume    go on from what is there
     failures  why checkpoints could not be written
+    kept      whether the file that is there is this run's
     began_anew  whether there was nothing to go on from though that was asked for
     """
 
@@ -36,6 +37,7 @@ class Checkpoint:
     every: float = 60.0
     resume: bool = False
     failures: list[str] = field(default_factory=list)
+    kept: bool = False
     began_anew: bool = False
     _last: float = field(default_factory=time.monotonic)
 
@@ -71,6 +73,7 @@ class Checkpoint:
                 "file or name another folder."
             )
         self._refuse_another(body["identity"])
+        self.kept = True
         return arrays, body["state"]
 
     def due(self) -> bool:
@@ -82,6 +85,7 @@ class Checkpoint:
         body = json.dumps({"identity": dict(self.identity), "state": dict(state), "done": done})
         try:
             _FORMAT.write(self.path, body, arrays)
+            self.kept = True
         except OutputError as error:
             last = "The last one is kept, and" if self.path.exists() else "There is none yet;"
             self.failures.append(f"{error} {last} the run goes on.")

@@ -17,7 +17,7 @@ from thalweg.optimizers.linesearch import backtrack
 
 _BORROWED = 0.02  # what a sample's Hessian leaves of the gap, before a step has shown it
 _POOR = 0.1  # what a borrowed Hessian may leave at most; above, the rows' own is made
-_PROMISED = 0.1  # predicted gap as a share of P from which a sample's optimum is not believed, as above the base rate
+_PROMISED = 0.1  # predicted gap, as a share of the base rate's P, from which a sample's optimum is not believed
 _NEAR = 3e-2  # predicted gap as a share of P from which C3's condition max |δ| ≤ 1 is worth trying
 
 
@@ -63,7 +63,7 @@ class Newton:
         at = objective.evaluate(theta, Want.BORDER if borrowed else Want.HESSIAN)
         state = _state(at, self.metric)
         value = float(at.value[0])
-        unbelievable = value > objective.null_value() or state.predicted > _PROMISED * value
+        unbelievable = value > objective.null_value() or state.predicted > _PROMISED * objective.null_value()
         if self.metric is not None and theta.any() and unbelievable:  # the sample misled
             state = _state(objective.evaluate(np.zeros_like(theta), Want.HESSIAN), None)
         return replace(state, borrowed=not state.exact)

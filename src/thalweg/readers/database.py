@@ -129,13 +129,25 @@ def literal(value: str) -> str:
 
 
 def named_files(statements: Iterable[str]) -> list[Path]:
-    """The files that stand in quotes in statements, by their names or as patterns of names."""
-    quoted = [name[1:-1] for text in statements for name in _QUOTED.findall(text)]
-    found = {Path(path) for name in quoted for path in [name, *glob(name, recursive=True)]}  # noqa: PTH207 absolute too
-    return sorted(path for path in found if path.is_file())
+    """The files of rows that stand in quotes in statements, by their names or as patterns of names."""
+    found: set[Path] = set()
+    for token in (token for text in statements for token in _TOKENS.findall(text)):
+        quote, name = token[0], token[1:-1].replace(2 * token[0], token[0])
+        if quote in "'\"" and _DATA.search(name):
+            found |= {Path(name), *map(Path, glob(name, recursive=True))}  # noqa: PTH207 patterns may be absolute
+    return sorted(path for path in found if _is_file(path))
 
 
-_QUOTED = re.compile("'[^']+'|\"[^\"]+\"")
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text that is no name of a file
+        return False
+
+
+# comments are told from texts, so that an apostrophe in one opens none
+_TOKENS = re.compile(r'''--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"''', re.DOTALL)
+_DATA = re.compile(r"\.(csv|tsv|txt|parquet|pq|json|jsonl|ndjson)(\.gz|\.zst)?$", re.IGNORECASE)
 
 
 def file_literal(path: Path) -> str:

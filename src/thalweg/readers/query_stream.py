@@ -29,14 +29,15 @@ class QueryStream(Stream):
         missing: tuple[str, ...],
     ) -> None:
         self.name, self.fingerprint, self._missing = name, fingerprint, missing
-        self._database, self._select, self._watched = database, select, [Watched(file) for file in files]
+        self._database, self._watched = database, [Watched(file) for file in files]
+        self._rows = f"({select}\n)"  # the query may end in a comment
         database.run("SET threads = 1")
         with self._in_words():
             self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
 
     def count(self) -> None:
         with self._in_words():
-            self.n = int(self._database.run(f"SELECT count(*) FROM ({self._select})")[0][0])
+            self.n = int(self._database.run(f"SELECT count(*) FROM {self._rows}")[0][0])
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
@@ -44,7 +45,7 @@ class QueryStream(Stream):
         # names in quotes: a column may be called anything
         wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
         with self._in_words():
-            for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM ({self._select})", _ROWS)):
+            for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM {self._rows}", _ROWS)):
                 if b >= begin["batch"] and batch.num_rows:
                     self._check()
                     after = {"batch": b + 1, "read": read + batch.num_rows}

@@ -109,7 +109,7 @@ class Exact:
                 learnt = self._learnt(state)
                 return self._minimised(learnt, state)
         except KeyboardInterrupt as early:
-            if self.checkpoint is None or not self.checkpoint.path.exists():
+            if self.checkpoint is None or not self.checkpoint.kept:
                 raise
             kept = f"{self.checkpoint.path}: the place is kept; --resume goes on from it."
             raise KeyboardInterrupt(f"{early} {kept}".lstrip()) from None
@@ -269,5 +269,5 @@ def _of_the_sample(begun: Begun) -> Solution:
     reason = f"the run was interrupted before all rows were seen together, and P is that of {begun.rows:,} of them"
     certificate = Certificate(None, None, None, reason, float("nan"))
     sentence = f"Interrupted: the best point for a sample of {begun.rows:,} rows was kept."
-    at = Evaluation(begun.theta, value, value)
-    return Solution(begun.theta, at, certificate, Outcome.INTERRUPTED, sentence, 0, None)
+    at = Evaluation(begun.best, value, value)
+    return Solution(begun.best, at, certificate, Outcome.INTERRUPTED, sentence, 0, None)

@@ -42,7 +42,12 @@ class Learnt:
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All it takes to go on, once the samples are done."""
         assert self.begun is not None
-        arrays = {"theta": self.begun.theta, "mean": self.recipe.mean, "scale": self.recipe.scale}
+        arrays = {
+            "theta": self.begun.theta,
+            "best": self.begun.best,
+            "mean": self.recipe.mean,
+            "scale": self.recipe.scale,
+        }
         if "metric" in self.begun.warm:
             arrays["metric"] = self.begun.warm["metric"]
         return arrays, {
@@ -75,7 +80,7 @@ class Learnt:
             sample=None,
             skipped=body["skipped"],
             mark=body["mark"],
-            begun=Begun(arrays["theta"], warm, body["sampled"][0], body["sampled"][1]),
+            begun=Begun(arrays["theta"], warm, arrays["best"], body["sampled"][0], body["sampled"][1]),
             passes=body["passes"],
             method=(body["method"][0], body["method"][1]),
             history=body["history"],

@@ -87,13 +87,14 @@ def make_ready(rows: MemoryRows, options: Options, observers: Sequence[Observer]
 
 @dataclass(frozen=True)
 class Begun:
-    """Where the samples have led: theta (d, 1), and what a Newton run on all rows takes over from them.
+    """Where the samples have led: theta (d, 1) to go on from, and what a Newton run on all rows takes over from them.
 
-    value, rows   P of the last sample there, and how many rows it has
+    best          (d, 1) the best point for the last sample; value, rows: P of the sample there, and its rows
     """
 
     theta: np.ndarray
     warm: dict[str, Any]
+    best: np.ndarray
     value: float
     rows: int
 
@@ -117,7 +118,7 @@ def run_stages(
     """
     theta = start(rows.p, options.intercept)
     warm: dict[str, Any] = {}
-    value, sampled = np.nan, 0
+    best, value, sampled = theta, np.nan, 0
     if begun is not None:
         theta, warm, plan = begun.theta, begun.warm, plan[-1:]
     for stage in plan:
@@ -126,7 +127,7 @@ def run_stages(
         if part.total_weight <= 0.0:
             continue
         if last and begun is None and tell is not None:
-            tell(Begun(theta, warm, value, sampled))
+            tell(Begun(theta, warm, best, value, sampled))
         objective = Objective(
             part,
             kernel_for(rows, options.kernel),
@@ -142,18 +143,19 @@ def run_stages(
             solution = solve(objective, optimizer, theta, stage.rules, observers, loss, clock)
         except KeyboardInterrupt:  # there is no point of this stage's own yet
             if not last and theta.any() and tell is not None:
-                tell(Begun(theta, {}, value, sampled))
+                tell(Begun(theta, {}, best, value, sampled))
             if not theta.any() or isinstance(rows, StreamRows):
                 raise
             return _at_all_rows(rows, solution, options, l2, engine)
         clock.passes += objective.passes
         if solution.outcome is Outcome.INTERRUPTED and not last:
             if tell is not None:
-                tell(Begun(solution.theta, {}, float(solution.at.value[0]), part.n))
+                tell(Begun(solution.theta, {}, solution.theta, float(solution.at.value[0]), part.n))
             if isinstance(rows, StreamRows):
                 raise KeyboardInterrupt
             return _at_all_rows(rows, solution, options, l2, engine)
-        theta, value, sampled = solution.theta, float(solution.at.value[0]), part.n
+        theta = best = solution.theta
+        value, sampled = float(solution.at.value[0]), part.n
         if not last and isinstance(stage.optimizer, Newton):
             # the gap that a sample's optimum has on all rows is about d/(2·rows of the sample)
             theta, metric = warm_start(theta, solution.state.metric, part, options.standardize)

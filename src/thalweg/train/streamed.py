@@ -11,6 +11,7 @@ from thalweg.recipe.target import label_key, two_labels
 from thalweg.train.row_check import Roles, RowCheck
 
 _TOLD = 3  # bad rows quoted in full
+_ENOUGH, _CHUNKS = 10, 50  # rows of the rarer label that make it one of the two; else so many chunks are looked at
 _STRAY = 0.1  # share of the rows; more are classes of their own
 
 
@@ -43,24 +44,26 @@ class Skipped:
 
 
 def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[Any, Any]:
-    """The two labels of a stream, read only until both have been met.
+    """The two labels of a stream, read only until both have been met, and the rarer one more than by accident.
 
     Raises DataError for a target of one class, or of more than two; for a stray label among two others, its row.
     """
     kind = stream.require(target, "--target")
     words: dict[str, str] = {}
     rows: Counter[str] = Counter()
-    for chunk in stream.chunks({target: "text"}, skip=skip):
+    for looked, chunk in enumerate(stream.chunks({target: "text"}, skip=skip)):
         codes, dictionary = chunk.codes(target)
         counts = np.bincount(codes, minlength=len(dictionary) + 1)
         for code in np.flatnonzero(counts[:-1]):
             word = dictionary[int(code)].as_py()
             words.setdefault(label_key(word), word)
             rows[label_key(word)] += int(counts[code])
-        if len(words) > 1:
+        if len(words) > 1 and (rows.most_common(2)[1][1] >= _ENOUGH or looked >= _CHUNKS):
             break
-    two = [words[key] for key, _ in rows.most_common(2)]
-    strays = rows.total() - sum(count for _, count in rows.most_common(2))
+    keys = [key for key, _ in rows.most_common()]
+    keys.sort(key=lambda key: key != label_key(positive))  # the label that is asked for is one of the two
+    two = [words[key] for key in keys[:2]]
+    strays = rows.total() - sum(rows[key] for key in keys[:2])
     if skip or strays <= _STRAY * rows.total():
         classes = two_labels(two, kind, target, stream.name, positive)
         if strays and not skip:

@@ -9,19 +9,20 @@ import numpy as np
 from thalweg.optimizers.linear import solve_symmetric
 from thalweg.rows import Csr, Rows, column_squares
 
+_FEW = 100
 _UNSEEN = 0.1  # share of a column's variance below which a sample has not seen the column
 
 
 def warm_start(theta: np.ndarray, hessian: np.ndarray, rows: Rows, standardized: bool) -> tuple[np.ndarray, np.ndarray]:
     """theta (d, 1) drawn towards zero, and the Hessian (d, d) to begin with, from those at the optimum of a sample.
 
-    Each weight gets a ridge: a normal prior of standard deviation 2 for the log-odds of the rows that tell its column
-    from a constant. standardized: every column has variance 1 on all rows, and curvature accordingly.
+    A weight gets a ridge where few rows tell its column from a constant: a normal prior of standard deviation 2 for
+    their log-odds. standardized: every column has variance 1 on all rows, and curvature accordingly.
     """
     p = rows.p
     variance, telling = _columns(rows)
     ridge = np.zeros(len(theta))
-    ridge[:p] = variance / (4.0 * np.maximum(telling, 1.0))
+    ridge[:p] = np.where(telling < _FEW, variance / (4.0 * np.maximum(telling, 1.0)), 0.0)
     steady = solve_symmetric(hessian + np.diag(ridge), hessian @ theta)
     if standardized:
         curvature = float(hessian[p, p]) if len(theta) > p else float(np.diag(hessian).mean())
