@@ -453,6 +453,16 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def interrupted_at(text: str, *arguments: str) -> tuple[int, str, str]:
+    """The command line, Ctrl-C pressed once it tells such an event: exit code, stdout, and the rest of stderr."""
+    process = start(*arguments, "--progress", "json")
+    assert process.stderr is not None
+    next(line for line in process.stderr if text in line)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
 def same_bits(one: thalweg.Model, other: thalweg.Model) -> bool:
     """Everything but the seconds."""
     rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in model.history] for model in (one, other)]
@@ -503,30 +513,25 @@ def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(
 def test_ctrl_c_keeps_the_point_the_place_and_the_exit_code(folder: Path) -> None:
     arrow_csv.write_csv(table(20_000), "many.csv")
     fit = ["fit", "many.csv", "--target", "bought", "--stream", "--method", "gd", "--tol", "1e-13"]
-    process = start(*fit, "-o", "stopped.thalweg", "--checkpoint", "place", "--progress", "json")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if '"stage": "all rows", "step": 2' in line:
-            break
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    arguments = [*fit, "-o", "stopped.thalweg", "--checkpoint", "place"]
+    code, out, _ = interrupted_at('"stage": "all rows", "step": 2', *arguments)
+    assert code == 130
     assert "Interrupted: the best point so far was kept" in out
     model = thalweg.load("stopped.thalweg")
     assert model.objective < 0.7 and model.certificate.gap is not None
     assert Path("place/run.checkpoint").stat().st_size > 0
 
 
-def stopping_at(stage: str, kind: str, times: int = 1) -> Any:
-    """An observer that presses Ctrl-C, so many times at once, at the first such event; the others are kept."""
+def stopping_at(stage: str, kind: str, times: int = 1, share: float = 0.0) -> Any:
+    """An observer that presses Ctrl-C, so many times at once, at the first such event from that share on."""
 
     def observer(event: Any) -> None:
-        if event.kind == kind and event.stage.startswith(stage) and not seen:
-            seen.append(event)
+        if (event.kind, event.stage) == (kind, stage) and (event.share or 0.0) >= share and not pressed:
+            pressed.append(event)
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
 
-    seen: list[Any] = []
+    pressed: list[Any] = []
     return observer
 
 
@@ -547,12 +552,9 @@ def test_ctrl_c_before_all_rows_were_seen_keeps_the_model_of_a_sample(
 
 
 def test_what_an_interrupted_run_says_of_its_point_is_true(folder: Path) -> None:
-    def at_the_last_row(event: Any) -> None:
-        if event.stage == "reading" and event.share == 1.0:
-            signal.raise_signal(signal.SIGINT)
-
     rows = table(3000).append_column("who", pa.array([f"w{i % 700}" for i in range(3000)]))
     arrow_csv.write_csv(rows, "who.csv")
+    at_the_last_row = stopping_at("reading", "rows", share=1.0)
     model = thalweg.fit("who.csv", target="bought", stream=True, max_levels=800, observers=[at_the_last_row])
     assert model.outcome is thalweg.Outcome.INTERRUPTED
     bought, p = np.array(rows["bought"].to_pylist()) == "yes", model.predict_proba("who.csv")[:, 1]
@@ -560,7 +562,7 @@ def test_what_an_interrupted_run_says_of_its_point_is_true(folder: Path) -> None
     assert model.objective == pytest.approx(loss + np.square(model.standardized_coef).sum() / 6000.0, rel=1e-6)
 
 
-def test_ctrl_c_where_there_is_no_model_yet_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_where_there_is_no_model_yet_says_so(folder: Path) -> None:
     rows = table(3000).sort_by("bought")
     arrow_csv.write_csv(rows, "sorted.csv")
     fit = {"target": "bought", "stream": True, "checkpoint": "place"}
@@ -568,14 +570,8 @@ def test_ctrl_c_where_there_is_no_model_yet_says_so(folder: Path, capsys: pytest
         thalweg.fit("sorted.csv", **fit, observers=[stopping_at("reading", "rows")])
     with pytest.raises(KeyboardInterrupt, match="the place is kept; --resume goes on from it"):
         thalweg.fit("sorted.csv", **fit, resume=True, observers=[stopping_at("reading", "rows", times=2)])
-    process = start("fit", "sorted.csv", "--target", "bought", "--stream", "--progress", "json")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if '"reading"' in line:
-            break
-    process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130 and not Path("sorted.thalweg").exists()
+    code, _, complaint = interrupted_at('"reading"', "fit", "sorted.csv", "--target", "bought", "--stream")
+    assert code == 130 and not Path("sorted.thalweg").exists()
     last = complaint.splitlines()[-1]
     assert last.startswith("thalweg: interrupted. There is no model yet to keep. Of the rows read so far: sorted.csv:")
 

@@ -133,7 +133,8 @@ def test_a_boundary_names_only_the_lines_that_cross_its_samples() -> None:
 def test_nothing_to_name_is_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        canvas.legend(figures.Figure().axes[0])
+        canvas.legend(axes := figures.Figure().axes[0])
+    assert axes.get_legend() is None
 
 
 def test_colours_are_told_apart_in_grey() -> None:

@@ -205,10 +205,13 @@ def test_rows_may_be_cut_anywhere(
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernel_leaves_its_inputs_as_they_are(name: str) -> None:
     block, theta, step = some_block(), np.ones((4, 2)), np.full((4, 2), 0.1)
-    for array in (block.X, block.y, block.weight, block.offset, theta, step):
+    inputs = (block.X, block.y, block.weight, block.offset, theta, step)
+    before = [array.copy() for array in inputs]
+    for array in inputs:
         array.setflags(write=False)
     KERNELS[name].sums(block, theta, Want.HESSIAN, step)
     KERNELS[name].sweep(block, theta, updates(9, 2))
+    assert all(np.array_equal(array, copy) for array, copy in zip(inputs, before, strict=True))
 
 
 @pytest.mark.parametrize("n", [5_000])

@@ -163,7 +163,7 @@ assert os.waitpid(child, 0)[1] == 0
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fit_works_after_a_fork() -> None:
     """In a process of its own: other libraries that the suite has loaded do not bear a fork."""
-    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=120)
+    assert subprocess.run([sys.executable, "-c", FORKED], check=False, timeout=120).returncode == 0
 
 
 def test_who_waits_for_compilation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
