@@ -642,6 +642,16 @@ def test_a_changed_file_option_or_a_newer_schema_is_refused_with_the_difference(
         fit(resume=True)
 
 
+def test_numpy_scalars_among_the_options_are_kept_in_checkpoints(folder: Path) -> None:
+    arrow_csv.write_csv(table().append_column("y", pa.array(np.arange(3000) % 2)).drop(["bought"]), "numbers.csv")
+    fit = {"target": "y", "stream": True, "checkpoint": "place", "positive": np.int64(1), "l2": np.float32(0.1),
+           "class_weight": {np.int64(0): 1, np.int64(1): np.float64(2.0)}, "max_levels": np.int64(9)}  # fmt: skip
+    model = thalweg.fit("numbers.csv", **fit)
+    assert same_bits(thalweg.fit("numbers.csv", resume=True, **fit), model)
+    model.save("m.thalweg")
+    assert thalweg.load("m.thalweg").options["class_weight"] == {"0": 1.0, "1": 2.0}
+
+
 def test_resuming_needs_a_folder_and_an_unfinished_run_is_not_overwritten(folder: Path) -> None:
     with pytest.raises(UsageError, match="--resume goes with --checkpoint"):
         thalweg.fit("train.csv", target="bought", stream=True, resume=True)
@@ -665,6 +675,8 @@ def test_resuming_needs_a_folder_and_an_unfinished_run_is_not_overwritten(folder
         (["--stream", "--bits", "20"], "--bits goes with --method sgd and --stream"),
         (["--stream", "--cross", "age,town"], "--cross goes with --method sgd and --stream"),
         (["--stream", "--holdout", "0.2"], "--holdout does not go with --stream"),
+        (["--stream", "--seed", "5"], "--seed has no meaning with --stream"),
+        (["--stream", "--method", "newton-cg", "--seed", "5"], "--seed has no meaning with --stream"),
         (["--stream", "--method", "minibatch"], "draws rows at random, which a stream cannot give"),
         (["--cache", "there"], "--cache goes with --stream"),
         (["--checkpoint", "there"], "--checkpoint goes with --stream"),

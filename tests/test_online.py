@@ -69,6 +69,7 @@ def bits_of(model: thalweg.Model) -> dict[str, Any]:
         "words": None if hashed is None else (hashed.used, hashed.shared),
         "progressive": model.progressive,
         "notes": model.notes,
+        "passes": model.passes,
     }
 
 
@@ -331,6 +332,12 @@ def test_noise_is_predicted_no_better_than_by_the_best_constant(seed: int, tmp_p
     assert abs(found["auc"] - 0.5) < 0.035
 
 
+def test_the_best_constant_for_one_class_loses_nothing() -> None:
+    frame = table()
+    learner = thalweg.Online("y", bits=8).partial_fit(frame[frame.y == 1], classes=(0, 1))
+    assert repr(learner.progressive["baseline"]) == "0.0"
+
+
 # ------------------------------------------------------------------------------------------------- what can be learnt
 
 
@@ -378,6 +385,13 @@ def test_words_of_texts_and_holes_are_learnt_under_their_names(tmp_path: Path) -
     frame.assign(y=(frame.t == "good film").astype(int)).to_parquet(tmp_path / "u.parquet")
     other = learnt(tmp_path / "u.parquet", text=["t"], bits=18)
     assert other.feature_names[np.argmax(other.coef)] == "t=good" and other.progressive["auc"] > 0.98
+
+
+@pytest.mark.parametrize("bits", [1, 18])
+def test_a_hashed_column_is_told_of_the_raw_column_it_comes_from(bits: int, tmp_path: Path) -> None:
+    table(50)[["color", "y"]].rename(columns={"color": "a=b"}).to_parquet(tmp_path / "t.parquet")
+    terms = list(learnt(tmp_path / "t.parquet", bits=bits).recipe.hashed.terms())
+    assert {term.column for term in terms} == {"a=b"} and all(term.name.startswith("a=b=") for term in terms)
 
 
 @pytest.mark.parametrize("text", ["", "!", "a"])
@@ -538,6 +552,17 @@ def test_a_model_of_arrays_predicts_arrays() -> None:
     assert thalweg.Online(bits=1).partial_fit((X, y)).model().predict_proba(X).shape == (50, 2)
 
 
+@pytest.mark.parametrize("more", [{}, {"drop": ["x1"]}])
+@pytest.mark.parametrize("width", [2, 6])
+def test_arrays_of_another_width_than_the_first_rows_are_refused(width: int, more: dict[str, Any]) -> None:
+    X = np.random.default_rng(0).normal(size=(50, 6))
+    y = (X[:, 0] > 0).astype(int)
+    learner = thalweg.Online(bits=1, **more).partial_fit((X[:, :3], y))
+    with pytest.raises(DataError, match=f"X has {width} columns, but the first rows had 3"):
+        learner.partial_fit((X[:, :width], y))
+    assert learner.partial_fit((X[:, 3:], y)).progressive["rows"] == 100
+
+
 def test_the_first_rows_need_both_labels_or_classes() -> None:
     frame = table()
     ones, rest = frame[frame.y == 1], frame
@@ -594,6 +619,25 @@ def test_bad_rows_of_frames_are_skipped_and_counted() -> None:
     assert learner.progressive["rows"] == 392 and learner.progressive["skipped"] == 8
     (note,) = learner.model().notes
     assert note.startswith("8 rows were skipped") and "row 51: column 'x' holds inf" in note
+
+
+@pytest.mark.parametrize("first", ["oops", 2.5])
+def test_a_word_among_the_numbers_of_a_frame_is_told_or_left_out(first: Any) -> None:
+    frame = pd.DataFrame({"x": [first, 1, "oops", 3, None, "7"], "y": [0, 1, 1, 0, 1, 0]})
+    row = 1 if first == "oops" else 3
+    with pytest.raises(DataError, match=rf"^data frame, row {row}: column 'x' holds 'oops', but a number was expected"):
+        thalweg.Online("y", bits=4).partial_fit(frame)
+    learner = thalweg.Online("y", bits=4, on_bad_row="skip").partial_fit(frame).partial_fit(frame[3:5])
+    assert learner.progressive["skipped"] == (frame.x == "oops").sum()
+    assert learner.progressive["rows"] == 8 - learner.progressive["skipped"]
+    assert "x" in learner.model().feature_names
+    words = thalweg.Online("y", bits=12, categorical=["x"]).partial_fit(frame).model()
+    assert {"x=oops", "x=1", "x=7", "x=(missing)"} <= set(words.feature_names)
+
+
+def test_a_column_that_arrow_has_no_type_for_is_named() -> None:
+    with pytest.raises(DataError, match=r"the rows cannot be read \(cannot mix list .* column x with type object\)"):
+        thalweg.Online("y", bits=4).partial_fit(pd.DataFrame({"x": [1, [2], 3], "y": [0, 1, 1]}))
 
 
 def test_balanced_classes_weigh_the_same_and_given_weights_are_taken(tmp_path: Path) -> None:
@@ -683,6 +727,24 @@ def test_online_refuses_options_that_cannot_be(options: dict[str, Any]) -> None:
         thalweg.Online("y", bits=4, **options)
 
 
+NUMPY: dict[str, Any] = {"class_weight": {np.int64(0): np.float32(1.0), np.int64(1): 2}, "positive": np.int64(1),
+                         "l1": np.float64(1e-4), "l2": np.float32(0.1), "rate": np.float32(0.5), "bits": np.int64(12),
+                         "ngrams": np.int64(1), "intercept": np.True_}  # fmt: skip
+
+
+def test_numpy_scalars_among_the_options_are_saved_and_kept(tmp_path: Path) -> None:
+    frame = table()
+    path = as_files(frame, tmp_path)[0]
+    asked = {"text": ["t"], "epochs": np.int64(2), "checkpoint": tmp_path / "k", "every": np.float64(0), **NUMPY}
+    model = learnt(path, **asked)
+    assert bits_of(learnt(path, resume=True, **asked)) == bits_of(model)
+    of_frames = thalweg.Online("y", text=["t"], **NUMPY).partial_fit(frame).model()
+    for one in (model, of_frames):
+        one.save(tmp_path / "m.thalweg")
+        found = thalweg.load(tmp_path / "m.thalweg").options
+        assert found["class_weight"] == {"0": 1.0, "1": 2} and found["l2"] == float(np.float32(0.1))
+
+
 # ------------------------------------------------------------------------------------------------- stopped and gone on
 
 
@@ -759,12 +821,14 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bits(kind: int, tmp_path
     assert [found.name for found in (tmp_path / "k").iterdir()] == ["run.checkpoint"]
 
 
-def test_a_finished_run_that_is_resumed_is_finished(tmp_path: Path) -> None:
-    path = with_bad_rows(tmp_path, 1000)[0]
-    kept = {"checkpoint": tmp_path / "k", "every": 0}
+@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_finished_run_that_is_resumed_is_finished(kind: int, epochs: int, tmp_path: Path) -> None:
+    path = with_bad_rows(tmp_path, 1000)[kind]
+    kept = {"checkpoint": tmp_path / "k", "every": 0, "epochs": epochs}
     first = learnt(path, **kept)
     again = learnt(path, resume=True, **kept)
-    assert bits_of(again) == bits_of(first) and again.rows == 1000
+    assert bits_of(again) == bits_of(first) and again.rows == 1000 and again.passes == epochs
     assert learnt(path, **kept).rows == 1000
 
 
@@ -918,9 +982,11 @@ def test_a_damaged_byte_anywhere_is_noticed(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     path = as_files(table(), tmp_path)[0]
-    with pytest.raises(thalweg.ThalwegError, match="k: the folder cannot be made"):
-        (tmp_path / "k").write_text("a file")
+    (tmp_path / "k").write_text("a file")
+    with pytest.raises(UsageError, match=r"--checkpoint is '.*k', which is a file, but must be a folder"):
         learnt(path, checkpoint=tmp_path / "k")
+    with pytest.raises(thalweg.ThalwegError, match="k/in: the folder cannot be made: Not a directory"):
+        learnt(path, checkpoint=tmp_path / "k" / "in")
 
 
 # ------------------------------------------------------------------------------------------------- disks and memory

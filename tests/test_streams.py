@@ -85,7 +85,7 @@ def written(path: Path, content: str | bytes) -> Path:
     return path
 
 
-WORDS = st.text(st.sampled_from("abé,;\"\n |'电"), min_size=1, max_size=8).map(str.strip).filter(bool)
+WORDS = st.text(st.sampled_from("abé,;\"\n |'电6"), min_size=1, max_size=8).map(str.strip).filter(bool)
 CELLS = {
     "number": st.one_of(st.floats(-1e9, 1e9, allow_nan=False).map(repr), st.integers(-99, 99).map(str)),
     "date": st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(
@@ -120,6 +120,7 @@ STYLES = st.fixed_dictionaries(
         "bom": st.booleans(),
         "always": st.booleans(),
         "space": st.sampled_from(["", " ", "  "]),
+        "behind": st.sampled_from(["", " "]),
     }
 )
 
@@ -129,11 +130,11 @@ def as_text(table: dict[str, list[str]], delimiter: str, style: dict[str, Any]) 
 
     def cell(text: str) -> str:
         written = quoted(text, delimiter, style["always"])
-        return written if written.startswith('"') else style["space"] + written
+        return style["space"][:1] + written + style["behind"] if written.startswith('"') else style["space"] + written
 
     rows = [list(table), *map(list, zip(*table.values(), strict=True))]
     head, *lines = [delimiter.join(map(cell, row)) for row in rows]
-    text = style["end"].join([head.replace(style["space"], ""), *lines])
+    text = style["end"].join([head.replace(" ", ""), *lines])
     return ("\ufeff" if style["bom"] else "") + text + (style["end"] if style["last"] else "")
 
 
@@ -365,8 +366,10 @@ BAD_LINES: list[tuple[bytes, str]] = [
     ),
     (b"1,\xff", "this is not UTF-8 text; save the file as UTF-8"),
     (b"\xff,a", "this is not UTF-8 text"),
+    (b'1,"a', "a quoted field does not end, or text follows its closing quote; a quote .* must be doubled"),
+    (b'1,"a"b', "a quoted field does not end, or text follows its closing quote"),
+    (b'1,"""', "a quoted field does not end, or text follows its closing quote"),
 ]
-WIDTHS_AND_WORDS = [case for case in BAD_LINES if b"\xff" not in case[0]]
 
 
 def with_bad(bad: bytes, at: int, n: int = 60) -> tuple[bytes, int]:
@@ -386,10 +389,7 @@ def test_a_bad_row_is_told_with_its_line(bad: bytes, words: str, name: str, size
         streamed(open_stream(path), NUMBERED)
 
 
-@pytest.mark.parametrize(
-    ("bad", "words"),
-    BAD_LINES,
-)
+@pytest.mark.parametrize(("bad", "words"), BAD_LINES)
 @pytest.mark.parametrize("size", [64, 8 << 20])
 def test_skipping_leaves_exactly_the_bad_row_out(bad: bytes, words: str, size: int, tmp_path: Path) -> None:
     content, line = with_bad(bad, 41)
@@ -450,12 +450,56 @@ def test_a_bad_row_is_told_beside_a_long_field(tmp_path: Path) -> None:
         streamed(open_stream(path), NUMBERED)
 
 
-def test_a_line_without_its_closing_quote_ends_somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited_stream, "_PIECE", 1 << 10)
-    monkeypatch.setattr(delimited_stream, "_LONGEST", 1 << 14)
+@pytest.mark.parametrize("longest", [1 << 14, 2_000_000], ids=["too long", "to the end of the file"])
+@pytest.mark.parametrize("size", [1 << 10, 8 << 20])
+def test_a_quote_that_is_not_closed_costs_its_own_line_only(
+    longest: int, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited_stream, "LONGEST", longest)
     path = written(tmp_path / "t.csv", 'x,c\n1,a\n2,"open\n' + "3,b\n" * 20_000)
-    with pytest.raises(DataError, match=r"t\.csv, line 3: a quote is opened on this line and not closed within 64 MB"):
+    with pieces(size), pytest.raises(DataError, match=r"t\.csv, line 3: a quoted field does not end"):
         streamed(open_stream(path), NUMBERED)
+    with pieces(size):
+        chunks = streamed(open_stream(path), NUMBERED, skip=True)
+    assert [sentence.split(": ")[0] for _, bad, _ in chunks for sentence in bad] == [f"{path}, line 3"]
+    assert joined(chunks) == {"x": [1.0] + [3.0] * 20_000, "c": ["a"] + ["b"] * 20_000}
+
+
+@pytest.mark.parametrize("row", [b"1," + b"a" * 40_000, b'1,"' + b"a" * 40_000], ids=["plain", "quoted"])
+def test_a_line_without_end_is_no_row(row: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited_stream, "LONGEST", 1 << 14)
+    path = written(tmp_path / "t.csv", b"x,c\n1,a\n" + row + b"\n")
+    with pieces(1 << 10), pytest.raises(DataError, match=r"t\.csv, line 3: the line is longer than 2 MB"):
+        streamed(open_stream(path), NUMBERED)
+
+
+@pytest.mark.parametrize("size", [64, 8 << 20])
+def test_a_quote_within_a_field_is_text(size: int, tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", 'x,c\n1,6" pipe\n' + "2,a\n" * 50 + '3,2"x4"\n4,"5"" pipe" \n')
+    with pieces(size):
+        chunks = streamed(open_stream(path), NUMBERED)
+    assert (
+        joined(chunks)
+        == in_memory(path)
+        == {"x": [1, *[2] * 50, 3, 4], "c": ['6" pipe', *"a" * 50, '2"x4"', '5" pipe']}
+    )
+
+
+def test_the_first_of_several_bad_rows_is_told_and_skipped_ones_are_in_their_order(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", 'x,c\n1,a\nfive,a\n1\n1,"a"b\n1,\xff\nsix,b\n2,b\n'.encode("latin1"))
+    with pytest.raises(DataError, match="line 3: column 'x' holds 'five'"):
+        streamed(open_stream(path), NUMBERED)
+    ((columns, bad, _),) = streamed(open_stream(path), NUMBERED, skip=True)
+    assert columns["x"] == [1, 2] and [sentence.split(":")[0][-1] for sentence in bad] == list("34567")
+
+
+def test_one_word_among_numbers_is_bad_wherever_it_stands(tmp_path: Path) -> None:
+    for at in (3, 900):
+        lines = [str(i % 6) for i in range(1000)]
+        lines[at] = "oops"
+        path = written(tmp_path / "t.csv", "x\n" + "\n".join(lines))
+        with pytest.raises(DataError, match=f"line {at + 2}: column 'x' holds 'oops', but a number was expected"):
+            streamed(open_stream(path))
 
 
 @pytest.mark.parametrize(("row", "words"), [("7,", "the target 'y' has no value"), ("7,2", "holds '2', but 0 or 1")])

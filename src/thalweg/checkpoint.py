@@ -52,6 +52,8 @@ class Checkpoint:
         Raises CheckpointError for a file that is damaged, of a newer thalweg or of another run, naming the difference;
         UsageError where an unfinished run's would be overwritten.
         """
+        if self.folder.is_file():
+            raise UsageError(f"--checkpoint is {str(self.folder)!r}, which is a file, but must be a folder.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -50,8 +50,8 @@ class Chunk:
         place = self.place
         return replace(self, columns=columns, n=stop - start, bad=(), place=lambda row: place(start + row))
 
-    def kept(self, rows: np.ndarray, bad: Sequence[str]) -> "Chunk":
-        """The rows of the mask (n,); `bad` says why the others are not."""
+    def kept(self, rows: np.ndarray, bad: Sequence[str] = ()) -> "Chunk":
+        """The rows of the mask (n,); `bad` says why the others are not, where that is not said yet."""
         places = np.flatnonzero(rows)
         columns = {name: array.filter(rows) for name, array in self.columns.items()}
         place = self.place

@@ -16,6 +16,7 @@ from thalweg.readers.database import Database, file_literal, literal
 from thalweg.readers.files import is_packed, opened
 from thalweg.readers.table import hole_sql
 
+LONGEST = 2_000_000  # bytes of a record, DuckDB's own limit
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -88,9 +89,9 @@ def _in_words(path: Path, complaint: str) -> str:
             f"{path}, line {mixed}: this line ends otherwise than line 1 (LF or CR LF); dos2unix makes them all alike."
         )
     if line and "maximum_line_size" in complaint.lower():
-        return f"{path}, line {line[1]}: the line is longer than 2 MB; is a closing quote missing, or is this no table?"
+        return too_long(f"{path}, line {line[1]}")
     if line and '"' in complaint.split("Original Line:", 1)[-1]:
-        return f"{path}, line {line[1]}: a quoted field does not end, or text follows its closing quote."
+        return wrong_quotes(f"{path}, line {line[1]}")
     if "GZIP" in complaint:
         return f"{path}: the file cannot be unpacked (unexpected end of the gzip stream); is it whole?"
     return complaint
@@ -102,6 +103,19 @@ def wrong_width(place: str, found: int | str, expected: int | str) -> str:
         f"{place}: the line has {found} fields, but the first line has {expected}; "
         "a field that holds the delimiter must stand in quotes."
     )
+
+
+def wrong_quotes(place: str) -> str:
+    """The sentence about a line with a quote too many or too few."""
+    return (
+        f"{place}: a quoted field does not end, or text follows its closing quote; "
+        "a quote that is part of the text must be doubled."
+    )
+
+
+def too_long(place: str) -> str:
+    """The sentence about a line of more than `LONGEST` bytes."""
+    return f"{place}: the line is longer than 2 MB; is a closing quote missing, or is this no table?"
 
 
 def _mixed_ends(path: Path) -> int | None:

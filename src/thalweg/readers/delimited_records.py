@@ -1,10 +1,8 @@
 """A piece of a CSV file parsed by Arrow, and what is wrong with some of its records, told by their lines."""
 
-import csv
-import io
-import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,20 +11,57 @@ import numpy as np
 import pyarrow
 from pyarrow import csv as arrow_csv
 
-from thalweg.readers.delimited import wrong_width
+from thalweg import native
+from thalweg.readers.delimited import wrong_quotes, wrong_width
 
 BLOCK = 1 << 19  # bytes parsed at a time: Arrow sets as many aside for every column of words
-_LIMIT = threading.Lock()  # the longest field that `csv` takes is one for all threads
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The whole records at the beginning of some bytes.
+
+    end     bytes that they take
+    data    they themselves, without those broken
+    lines   (records,) the line, from 0, that each begins on; None where that is not known yet
+    broken  the numbers of those whose quotes are wrong
+    """
+
+    end: int
+    data: bytes
+    lines: np.ndarray | None = None
+    broken: Sequence[int] = ()
+
+
+def divided(data: bytes, delimiter: str, whole: bool, longest: int) -> Divided:
+    """The records of the data, of which quoted fields may take `longest` bytes; `whole`: nothing comes after it."""
+    if b'"' in data:
+        return _looked_through(data, delimiter, whole, longest)
+    end = len(data) if whole else data.rfind(b"\n") + 1
+    return Divided(end, data[:end])
+
+
+def _looked_through(data: bytes, delimiter: str, whole: bool, longest: int) -> Divided:
+    text = np.frombuffer(data, np.uint8)
+    most = data.count(b"\n") + data.count(b"\r") + 1
+    kept, lines, broken = np.empty(len(text), np.uint8), np.empty(most, np.int32), np.empty(most, np.int32)
+    loops = native.loops("thalweg.readers.delimited_passes")
+    end, size, count, odd = loops.divide(text, ord(delimiter), whole, longest, kept, lines, broken)
+    return Divided(end, kept[:size].tobytes(), lines[:count].copy(), broken[:odd].tolist())
 
 
 class Records:
     """A piece of a file being parsed, and what is wrong with some of its records."""
 
-    def __init__(self, path: Path, names: Sequence[str], delimiter: str, data: bytes, line: int) -> None:
-        self.path, self.names, self.delimiter, self.data, self.line = path, names, delimiter, data, line
-        self.left_out: set[int] = set()  # numbers of records, from 0, that are no rows
+    def __init__(self, path: Path, names: Sequence[str], delimiter: str, found: Divided, line: int) -> None:
+        self.path, self.names, self.delimiter, self.data, self.line = path, names, delimiter, found.data, line
+        self._divided = found
+        self._begin()
+
+    def _begin(self) -> None:
+        self.bad = {i: wrong_quotes(f"{self.path}, line {self._line(i)}") for i in self._divided.broken}
+        self.left_out = set(self.bad)  # numbers of records, from 0, that are no rows
         self._left_out: list[int] = []
-        self.bad: dict[int, str] = {}
 
     def read(self, typed: Mapping[str, Any], missing: tuple[str, ...]) -> Any:
         """The columns wanted, as one batch. Raises ArrowInvalid for a value of another type."""
@@ -44,7 +79,7 @@ class Records:
         return batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=table.schema)
 
     def _parsed(self, typed: Mapping[str, Any], missing: tuple[str, ...], block: int) -> Any:
-        self.left_out, self.bad = set(), {}
+        self._begin()
         return arrow_csv.read_csv(
             pyarrow.BufferReader(self.data),
             arrow_csv.ReadOptions(use_threads=False, column_names=self.names, block_size=block),
@@ -62,7 +97,7 @@ class Records:
         )
 
     def _wrong_width(self, row: Any) -> str:
-        record = int(row.number) - 1
+        record = _number(int(row.number) - 1, self._divided.broken)
         self.left_out.add(record)
         place = f"{self.path}, line {self._line(record)}"
         self.bad[record] = wrong_width(place, row.actual_columns, row.expected_columns)
@@ -78,7 +113,7 @@ class Records:
                 texts = [None if value is None else _text(value) for value in column.to_pylist()]
                 columns.append(pyarrow.array(texts, pyarrow.string()))
                 good &= np.equal(columns[-1].is_null(), column.is_null())
-        lost = [self._record(int(row)) for row in np.flatnonzero(~good)]
+        lost = [self.number(int(row)) for row in np.flatnonzero(~good)]
         for record in lost:
             self.bad[record] = (
                 f"{self.path}, line {self._line(record)}: this is not UTF-8 text; save the file as UTF-8 "
@@ -89,48 +124,38 @@ class Records:
 
     def place(self, row: int) -> str:
         """Where a row of the batch stands."""
-        return f"{self.path}, line {self._line(self._record(row))}"
+        return f"{self.path}, line {self._line(self.number(row))}"
 
-    def _record(self, row: int) -> int:
-        """The number of the record that a row of the batch is: those left out come on top."""
+    def number(self, row: int) -> int:
+        """The number of the record that a row of the batch is."""
         if len(self._left_out) != len(self.left_out):
             self._left_out = sorted(self.left_out)
-        low, high = row, row + len(self._left_out)
-        while low < high:
-            middle = (low + high) // 2
-            if middle - bisect_right(self._left_out, middle) < row:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return _number(row, self._left_out)
 
     def _line(self, record: int) -> int:
         """The line a record begins on."""
-        if self._plain:
-            return self.line + record
-        return self._lines[min(record, len(self._lines) - 1)]
+        return self.line + int(self._lines[record])
 
     @cached_property
-    def _plain(self) -> bool:
-        """Whether every line is a record."""
-        gaps = b"\n\n" in self.data or b"\n\r\n" in self.data or self.data.startswith((b"\n", b"\r\n"))
-        return b'"' not in self.data and not gaps
+    def _lines(self) -> np.ndarray:
+        """The line every record begins on, from 0; where it is not known yet, the piece is gone through once more."""
+        if self._divided.lines is not None:
+            return self._divided.lines
+        lines = _looked_through(self.data, self.delimiter, True, len(self.data)).lines
+        assert lines is not None
+        return lines
 
-    @cached_property
-    def _lines(self) -> list[int]:
-        """The line every record begins on, found by reading the piece once more."""
-        text = io.TextIOWrapper(io.BytesIO(self.data), "utf-8", "replace", newline="")
-        reader, lines, ended = csv.reader(text, delimiter=self.delimiter), [], 0
-        with _LIMIT:
-            limit = csv.field_size_limit(len(self.data) + 1)
-            try:
-                for fields in reader:
-                    if fields:
-                        lines.append(self.line + ended)
-                    ended = reader.line_num
-            finally:
-                csv.field_size_limit(limit)
-        return lines or [self.line]
+
+def _number(place: int, left_out: Sequence[int]) -> int:
+    """The number of a record, counted with those left out (increasing), from its place among the others."""
+    low, high = place, place + len(left_out)
+    while low < high:
+        middle = (low + high) // 2
+        if middle - bisect_right(left_out, middle) < place:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _text(value: bytes) -> str | None:

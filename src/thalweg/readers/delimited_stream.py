@@ -4,6 +4,7 @@ A piece is what begins where the one before ended and fits into a fixed number o
 of them cuts the rest of the file as a run that never stopped.
 """
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +16,13 @@ import pyarrow
 from thalweg.ahead import in_order
 from thalweg.errors import DataError
 from thalweg.readers.chunk import WORDY, Chunk, Position
-from thalweg.readers.delimited import Heading, heading
-from thalweg.readers.delimited_records import Records
+from thalweg.readers.delimited import LONGEST, Heading, heading, too_long
+from thalweg.readers.delimited_records import Divided, Records, divided
 from thalweg.readers.files import is_packed, opened, pieces
 from thalweg.readers.forms import Complaint, as_read, days, number, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
 _PIECE = 3 << 19
-_LONGEST = 64 << 20
 _UNKNOWN = 1 << 30  # records of a sample that fail are no matter
 
 
@@ -52,7 +52,8 @@ class DelimitedStream(Stream):
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         def parsed(piece: _Piece) -> Chunk:
-            chunk = piece.file.parse(piece.data, forms, self._missing, piece.line, skip, self.complaint, self.columns)
+            file, found = piece.file, piece.records
+            chunk = file.parse(found, forms, self._missing, piece.line, skip, self.complaint, self.columns)
             return replace(chunk, after=piece.after, share=piece.share)
 
         some = False
@@ -71,33 +72,34 @@ class DelimitedStream(Stream):
                 continue
             here = f == begin["file"] and begin["offset"] >= 0
             offset, line = (begin["offset"], begin["line"]) if here else (file.begins, file.top.lines + 1)
-            for data, following, place in file.records(offset, line):
-                offset += len(data)
+            for found, following, place in file.records(offset, line):
+                offset += found.end
                 after = {"file": f, "offset": offset, "line": following}
-                yield _Piece(file, data, line, after, (read + place) / total)
+                yield _Piece(file, found, line, after, (read + place) / total)
                 line = following
             read += file.size
 
     def _kinds(self, files: Sequence["_File"]) -> dict[str, str]:
         """Numbers, dates or text, by what stands in samples; a column of holes is one of numbers."""
-        words: dict[str, set[str]] = {name: set() for name in self._files[0].names}
+        words: dict[str, Counter[str]] = {name: Counter() for name in self._files[0].names}
         for file in files:
-            for data in file.samples():
+            for found in file.samples():
                 text = dict.fromkeys(file.names, "text")
                 try:
-                    chunk = file.parse(data, text, self._missing, -_UNKNOWN, True)
+                    chunk = file.parse(found, text, self._missing, -_UNKNOWN, True)
                 except DataError:
                     continue
                 for name in text:
-                    words[name].update(chunk.columns[name].dictionary.to_pylist())
-        holes = set(self._missing)
-        return {name: _kind(found - holes) for name, found in words.items()}
+                    codes, known = chunk.codes(name)
+                    counts = np.bincount(codes, minlength=len(known))
+                    words[name].update(dict(zip(known.to_pylist(), counts.tolist(), strict=False)))
+        return {name: _kind(found) for name, found in words.items()}
 
 
-def _kind(words: set[str]) -> str:
-    """Nine numbers in ten make a column of numbers, of which the others are bad values: as in memory."""
-    parsed = sum(number(word) is not None for word in words)
-    if not words or parsed > 0.9 * len(words):
+def _kind(words: Counter[str]) -> str:
+    """Nine values in ten make a column of numbers, of which the others are bad values: as in memory."""
+    values, parsed = words.total(), sum(count for word, count in words.items() if number(word) is not None)
+    if not values or parsed > 0.9 * values:
         return "number"
     return "date" if parsed == 0 and all(days(word) is not None for word in words) else "text"
 
@@ -107,7 +109,7 @@ class _Piece:
     """Some records of a file, the line they begin on, and where the next piece begins."""
 
     file: "_File"
-    data: bytes
+    records: Divided
     line: int
     after: Position
     share: float
@@ -131,42 +133,42 @@ class _File:
             with opened(path) as file:
                 self.begins = sum(len(file.readline()) for _ in range(self.top.lines))
 
-    def records(self, offset: int, line: int, size: int | None = None) -> Iterator[tuple[bytes, int, float]]:
-        """The bytes from there on, which is on that line, in pieces of whole records; and the line after each.
+    def records(self, offset: int, line: int) -> Iterator[tuple[Divided, int, float]]:
+        """The records from there on, which is on that line, in pieces; and the line after each.
 
         And how many bytes of the file have been read by then: of a packed one about.
         """
         self._watched.check()
-        buffer, size = _Buffer(self.path, offset, self.packed), size or _PIECE
-        while data := buffer.read(size):
+        buffer = _Buffer(self.path, offset, self.packed)
+        while data := buffer.read(_PIECE):
             self._watched.check()
-            length = size
-            while (cut := _last_end(data)) == 0 and not buffer.ended:
-                if length >= _LONGEST:
-                    raise DataError(_endless(self.path, data, line))
-                data += buffer.read(length)
-                length *= 2
-            if cut == 0 or (buffer.ended and buffer.empty):
-                cut = len(data)
-            buffer.give_back(data[cut:])
-            line += int(np.count_nonzero(np.frombuffer(data, np.uint8, cut) == 10))
-            yield data[:cut], line, buffer.place
+            while (found := self.divided(data, buffer.over)).end == 0:
+                if len(data) > LONGEST:
+                    raise DataError(too_long(f"{self.path}, line {line}"))
+                data += buffer.read(len(data))
+            buffer.give_back(data[found.end :])
+            line += int(np.count_nonzero(np.frombuffer(data, np.uint8, found.end) == 10))
+            yield found, line, buffer.place
         self._watched.check()
 
-    def samples(self) -> Iterator[bytes]:
+    def divided(self, data: bytes, whole: bool = True) -> Divided:
+        """The records of some of its bytes."""
+        return divided(data, self.top.delimiter, whole, LONGEST)
+
+    def samples(self) -> Iterator[Divided]:
         """The first records; and, where the file can be entered anywhere, some from its middle and its end."""
+        yield next(self.records(self.begins, 1), (self.divided(b""), 1, 0.0))[0]
         size = _PIECE // 2
-        yield next(self.records(self.begins, 1, size), (b"", 1, 0.0))[0]
         if not self.packed and self.size > 8 * _PIECE:
             for offset in (self.size // 2, self.size - size):
                 data = _Buffer(self.path, offset, False).read(size)
                 data = data[data.find(b"\n") + 1 : data.rfind(b"\n") + 1]
                 if data.count(b'"') % 2 == 0:  # else it begins or ends within a quoted field
-                    yield data
+                    yield self.divided(data)
 
     def parse(
         self,
-        data: bytes,
+        found: Divided,
         forms: Mapping[str, str],
         missing: tuple[str, ...],
         line: int,
@@ -175,16 +177,13 @@ class _File:
         kinds: Mapping[str, str] | None = None,
     ) -> Chunk:
         """The records as a chunk; `line` is the file's line they begin on, `kinds` what the columns hold."""
-        records = Records(self.path, self.names, self.top.delimiter, data, line)
+        records = Records(self.path, self.names, self.top.delimiter, found, line)
         typed = {name: _TYPES.get(form, pyarrow.string()) for name, form in forms.items()}
         try:
             batch = records.read(typed, missing)
         except pyarrow.ArrowInvalid:  # some value is not what was expected: now every column as bytes
             batch = records.read(dict.fromkeys(forms, pyarrow.binary()), missing)
             batch = records.decoded(batch)
-        if records.bad and not skip:
-            raise DataError(records.bad[min(records.bad)])
-        told = tuple(records.bad[key] for key in sorted(records.bad))
         columns, settled = [], set()
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             kind = (kinds or {}).get(name, "text")
@@ -194,8 +193,10 @@ class _File:
                 column = as_read(column.dictionary_encode(), kind)
             columns.append(column)
         batch = pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
-        chunk = readable(batch, forms, missing, records.place, skip, complaint, settled=settled)
-        return replace(chunk, bad=(*told, *chunk.bad))
+        return readable(
+            batch, forms, missing, records.place, skip, complaint,
+            settled=settled, lost=records.bad, number=records.number,
+        )  # fmt: skip
 
 
 _TYPES = {"number": pyarrow.float64(), "date": pyarrow.timestamp("us")}
@@ -205,26 +206,6 @@ def _trimmed(strings: Any) -> bool:
     """Whether they are for sure as a `Chunk` has words: without a space at their ends, since there is none at all."""
     letters = strings.buffers()[2]
     return letters is None or b" " not in memoryview(letters).tobytes()
-
-
-def _last_end(data: bytes) -> int:
-    """Where the last whole record ends: after a line break outside of quotes."""
-    if b'"' not in data:
-        return data.rfind(b"\n") + 1
-    letters = np.frombuffer(data, np.uint8)
-    breaks, quotes = np.flatnonzero(letters == 10), np.flatnonzero(letters == 34)
-    outside = breaks[np.searchsorted(quotes, breaks) % 2 == 0]
-    return int(outside[-1]) + 1 if len(outside) else 0
-
-
-def _endless(path: Path, data: bytes, line: int) -> str:
-    """What is wrong with data that no record ends in."""
-    if b'"' not in data:
-        return f"{path}, line {line}: the line is longer than 64 MB; are these rows, and is the file whole?"
-    return (
-        f"{path}, line {line}: a quote is opened on this line and not closed within 64 MB; close it, or double it if "
-        "it is part of the text."
-    )
 
 
 class _Buffer:
@@ -237,8 +218,9 @@ class _Buffer:
         self._unpacked = 0
 
     @property
-    def empty(self) -> bool:
-        return not self._rest
+    def over(self) -> bool:
+        """Whether nothing is left to be read."""
+        return self.ended and not self._rest
 
     @property
     def place(self) -> float:

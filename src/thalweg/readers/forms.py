@@ -41,15 +41,22 @@ def readable(
     complaint: Complaint | None = None,
     seen: dict[str, Any] | None = None,
     settled: Collection[str] = (),
+    lost: Mapping[int, str] | None = None,
+    number: Callable[[int], int] = int,
 ) -> Chunk:
     """The columns wanted of an Arrow batch; rows with a value that is not of its form are left out, or refused.
 
     seen     where given, keeps each column's last dictionaries, which batches of one file often share
     settled  columns that are as a `Chunk` has them already
+    lost     what is wrong with records that did not come as far as the batch, by their numbers
+    number   row of the batch -> the number of its record
+
+    Raises DataError for the first record that is wrong, unless it may be left out.
     """
     complaint = complaint or unexpected
     columns: dict[str, Any] = {}
-    sentences: dict[int, str] = {}
+    sentences: dict[int, str] = dict(lost or {})
+    good = np.ones(batch.num_rows, dtype=bool)
     for name, form in forms.items():
         array = batch.column(name)
         if name in settled:
@@ -60,15 +67,12 @@ def readable(
             continue
         columns[name], found = in_form(array, form, missing)
         for row, value in found.items():
-            sentences.setdefault(row, f"{place(row)}: {complaint(name, value, form)}")
-            if not skip:
-                raise DataError(sentences[row])
-    chunk = Chunk(columns, batch.num_rows, place, {})
-    if not sentences:
-        return chunk
-    good = np.ones(batch.num_rows, dtype=bool)
-    good[list(sentences)] = False
-    return chunk.kept(good, list(sentences.values()))
+            sentences.setdefault(number(row), f"{place(row)}: {complaint(name, value, form)}")
+            good[row] = False
+    if sentences and not skip:
+        raise DataError(sentences[min(sentences)])
+    chunk = Chunk(columns, batch.num_rows, place, {}, tuple(sentences[at] for at in sorted(sentences)))
+    return chunk if good.all() else chunk.kept(good)
 
 
 def not_as_learnt(column: str, value: str, form: str) -> str:

@@ -1,5 +1,6 @@
 """Data frames as DuckDB can hold them: pandas, polars or Arrow, told apart by where their type comes from."""
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from thalweg.errors import DataError, UsageError
 from thalweg.readers.arrays import matrix, refuse_non_finite
 from thalweg.readers.database import Database
+from thalweg.readers.forms import kind_of_type
 
 
 def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
@@ -37,8 +39,11 @@ def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
     return database, database.create_rows("SELECT * FROM source"), unreadable
 
 
-def frame_batch(rows: Any, target: str | None) -> tuple[Any, str]:
-    """A frame as one Arrow batch, and the name of its target; of arrays (X, y) the columns are x0, x1, ... and y.
+def frame_batch(rows: Any, target: str | None) -> tuple[Any, str, dict[str, str]]:
+    """A frame as one Arrow batch, the name of its target, and what kind each column is.
+
+    Of arrays (X, y) the columns are x0, x1, ... and y. A column of numbers that has words in it is text, of the kind
+    "number"; which words are none shows when it is read.
 
     Raises DataError where the rows cannot be read, UsageError for a target that is missing, or one too many.
     """
@@ -57,7 +62,8 @@ def frame_batch(rows: Any, target: str | None) -> tuple[Any, str]:
         names = getattr(rows[0], "columns", [f"x{j}" for j in range(X.shape[1])])
         columns = {str(name): X[:, j] for j, name in enumerate(names)}
         target = "y" if "y" not in columns else "(y)"
-        return pyarrow.RecordBatch.from_pydict({**columns, target: y}), target
+        batch = pyarrow.RecordBatch.from_pydict({**columns, target: y})
+        return batch, target, _kinds(batch)
     if target is None:
         raise UsageError("target is missing: which column of the rows is to be learnt?")
     home = type(rows).__module__.split(".")[0]
@@ -71,17 +77,46 @@ def frame_batch(rows: Any, target: str | None) -> tuple[Any, str]:
     if type(rows).__name__ == "RecordBatchReader":
         raise DataError("rows of type RecordBatchReader cannot be read; hand its batches over one by one.")
     _refuse_names(rows)
+    mixed: tuple[str, ...] = ()
     try:
         if home == "pandas":
-            rows = pyarrow.Table.from_pandas(_pandas(rows), preserve_index=False)
+            rows, mixed = _table_of(_pandas(rows))
         elif home == "polars":
             rows = _polars(rows).to_arrow()
         elif isinstance(rows, pyarrow.RecordBatch):
             rows = pyarrow.Table.from_batches([rows])
         batches = rows.combine_chunks().to_batches()
     except (pyarrow.ArrowException, AttributeError) as error:
-        raise DataError(f"data frame: the rows cannot be read ({str(error).splitlines()[0]}).") from None
-    return (batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=rows.schema)), target
+        found = "; ".join(map(str, error.args)).splitlines()[0]
+        raise DataError(f"data frame: the rows cannot be read ({found}).") from None
+    batch = batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=rows.schema)
+    return batch, target, {**_kinds(batch), **dict.fromkeys(mixed, "number")}
+
+
+def _kinds(batch: Any) -> dict[str, str]:
+    return {field.name: kind_of_type(field.type) for field in batch.schema}
+
+
+def _table_of(frame: Any) -> tuple[Any, tuple[str, ...]]:
+    """A pandas frame as an Arrow table, and its columns of both numbers and words, which Arrow has no type for."""
+    import pyarrow
+
+    try:
+        return pyarrow.Table.from_pandas(frame, preserve_index=False), ()
+    except pyarrow.ArrowException:
+        mixed = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and _is_mixed(frame[name])]
+        if not mixed:
+            raise
+    frame = frame.copy(deep=False)
+    for name in mixed:
+        frame[name] = frame[name].map(str, na_action="ignore")
+    return pyarrow.Table.from_pandas(frame, preserve_index=False), tuple(map(str, mixed))
+
+
+def _is_mixed(column: Any) -> bool:
+    met = set(map(type, column.dropna()))
+    numbers = {one for one in met if issubclass(one, Number) and not issubclass(one, bool)}
+    return bool(numbers) and numbers < met and all(issubclass(one, str) for one in met - numbers)
 
 
 def _refuse_names(frame: Any) -> None:

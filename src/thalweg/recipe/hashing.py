@@ -110,11 +110,13 @@ class HashedColumns:
     def terms(self) -> Iterator[Term]:
         """A term for each column, named after the words behind it."""
         words: dict[int, list[str]] = {}
+        sources: dict[int, str] = {}
         begin = 0
         for slot, source, end in zip(self.named.tolist(), self.origin.tolist(), self.ends.tolist(), strict=True):
             word = self.letters[begin:end].tobytes().decode()
             words.setdefault(slot, []).append(f"{self.hashing.sources[source]}={word}")
+            sources.setdefault(slot, self.hashing.sources[source])
             begin = end
         for slot in self.slots.tolist():
             behind = words.get(slot, [f"hashed column {slot - self.hashing.offset}"])
-            yield Term(" or ".join(behind), behind[0].split("=")[0], "hashed")
+            yield Term(" or ".join(behind), sources.get(slot, behind[0]), "hashed")

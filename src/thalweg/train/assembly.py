@@ -7,7 +7,7 @@ from thalweg.errors import UsageError
 from thalweg.events import Observer
 from thalweg.model import Model
 from thalweg.observers import Trace
-from thalweg.train.options import flag
+from thalweg.train.options import flag, plain
 from thalweg.train.request import model_of, requested, source_of
 from thalweg.train.run import run
 
@@ -100,7 +100,7 @@ def fit(
     Ctrl-C ends the run and returns the best model so far. Raises UsageError for options that contradict each other,
     DataError for rows that cannot be used, RunError where the objective overflows.
     """
-    given = {name: value for name, value in locals().items() if name not in ("rows", "observers")}
+    given = plain({name: value for name, value in locals().items() if name not in ("rows", "observers")})
     if stream:
         # streams need readers that arrays and tables in memory do not
         from thalweg.train.stream import fit_stream

@@ -49,7 +49,7 @@ class Progress:
         """The log-loss of the best single probability for all rows so far."""
         total = float(self.bins.sum())
         shares = [float(part.sum()) / total for part in self.bins]
-        return -sum(share * float(np.log(share)) for share in shares if share > 0.0)
+        return sum(-share * float(np.log(share)) for share in shares if share > 0.0)
 
     @property
     def auc(self) -> float | None:

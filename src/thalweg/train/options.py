@@ -6,6 +6,8 @@ from math import isfinite
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from thalweg.errors import UsageError
 from thalweg.kernels import kernel
 from thalweg.optimizers import OPTIMIZERS, Settings
@@ -18,6 +20,13 @@ _POSITIVE = ("rate", "gradient_tol")
 def flag(name: str) -> str:
     """An option as the command line spells it."""
     return "--" + name.replace("_", "-")
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as Python's own, also among the keys and values of a mapping; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; labels of a class_weight become text."""
-        values = {key: value.item() if hasattr(value, "item") else value for key, value in asdict(self).items()}
+        values = asdict(self)
         if isinstance(self.class_weight, Mapping):
             values["class_weight"] = {str(label): float(weight) for label, weight in self.class_weight.items()}
         return values

@@ -10,7 +10,7 @@ import numpy as np
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
 from thalweg.readers import DEFAULT_MISSING
-from thalweg.readers.forms import kind_of_type, readable
+from thalweg.readers.forms import readable
 from thalweg.readers.frames import frame_batch
 from thalweg.readers.stream import Columns
 from thalweg.recipe import TextOptions
@@ -18,6 +18,7 @@ from thalweg.recipe.target import label_key, two_labels
 from thalweg.stopping import Outcome
 from thalweg.train.online import OnlineOptions, OnlineRun, layout_of, pairs
 from thalweg.train.online_rows import Preparation
+from thalweg.train.options import plain
 
 
 class Online:
@@ -62,13 +63,17 @@ class Online:
         positive: Any = None,
         missing: Sequence[str] = DEFAULT_MISSING,
     ) -> None:
-        self._options = OnlineOptions(bits, pairs(cross), rate, l1, l2, intercept, class_weight, on_bad_row)
+        self._options = OnlineOptions(
+            **plain({"bits": bits, "cross": pairs(cross), "rate": rate, "l1": l1, "l2": l2, "intercept": intercept,
+                     "class_weight": class_weight, "on_bad_row": on_bad_row})
+        )  # fmt: skip
         self._target = str(target) if isinstance(target, int) else target  # frames may have numbers for names
         self._positive, self._missing = positive, tuple(missing)
         self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),
                        "categorical": tuple(categorical),
-                       "text": TextOptions(tuple(text), tokens, ngrams, text_weights)}  # fmt: skip
+                       "text": TextOptions(tuple(text), tokens, plain(ngrams), text_weights)}  # fmt: skip
         self._run: OnlineRun | None = None
+        self._width = 0
         self._preparation: Preparation | None = None
         self._seconds = 0.0
 
@@ -81,8 +86,11 @@ class Online:
         Raises DataError for rows that cannot be used; what was learnt before stays.
         """
         began = time.perf_counter()
-        batch, target = frame_batch(rows, self._target)
-        run = self._run or self._begin(batch, target, classes, isinstance(rows, tuple))
+        batch, target, kinds = frame_batch(rows, self._target)
+        width = batch.num_columns - 1
+        if isinstance(rows, tuple) and self._run is not None and width != self._width:
+            raise DataError(f"X has {width} columns, but the first rows had {self._width}; give those again.")
+        run = self._run or self._begin(batch, target, kinds, classes, isinstance(rows, tuple))
         preparation = self._preparation or run.preparation()
         if classes is not None and {*map(label_key, classes)} != {*map(label_key, run.classes)}:
             raise UsageError(f"classes is {classes!r}, but the first rows had {run.classes!r}.")
@@ -96,12 +104,14 @@ class Online:
         except BaseException:
             preparation.moments.state = before
             raise
-        self._run, self._preparation = run, preparation
+        self._run, self._preparation, self._width = run, preparation, width
         self._seconds += time.perf_counter() - began
         return self
 
-    def _begin(self, batch: Any, target: str, classes: tuple[Any, Any] | None, arrays: bool) -> OnlineRun:
-        source = Columns("data frame", {field.name: kind_of_type(field.type) for field in batch.schema})
+    def _begin(
+        self, batch: Any, target: str, kinds: dict[str, str], classes: tuple[Any, Any] | None, arrays: bool
+    ) -> OnlineRun:
+        source = Columns("data frame", kinds)
         layout = layout_of(source, target, self._options, lambda name: batch.column(name).to_pylist(), **self._roles)
         layout = replace(layout, arrays=arrays)
         kind = source.columns[target]

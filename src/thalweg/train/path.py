@@ -24,7 +24,7 @@ from thalweg.rows import DenseRows, MemoryRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome, Rules
 from thalweg.train.assembly import fit
-from thalweg.train.options import Options
+from thalweg.train.options import Options, plain
 from thalweg.train.plan import kernel_for
 from thalweg.train.request import Request, model_of, requested
 from thalweg.train.run import Run, held_out_loss, make_ready
@@ -110,7 +110,7 @@ def fit_path(
     for name, share in (("ratio", ratio), ("l1_ratio", l1_ratio)):
         if not (isinstance(share, Real) and not isinstance(share, bool) and 0.0 < share <= 1.0):
             raise UsageError(f"{name} is {share!r}, but must lie above 0 and not above 1.")
-    request = requested(rows, {**own, **options, "target": target, "method": _METHOD})
+    request = requested(rows, plain({**own, **options, "target": target, "method": _METHOD}))
     try:
         return _Walk(request, float(l1_ratio), observers).go(int(points or 100), float(ratio), l1s)
     except RunError:

@@ -67,6 +67,8 @@ def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: S
 
 def _refuse_idle(given: Mapping[str, Any], online: bool) -> None:
     """Raise UsageError for an option that would do nothing."""
+    if given["seed"] != 0:
+        raise UsageError("--seed has no meaning with --stream: rows come in the file's order.")
     if online:
         for name in _NOT_ONLINE:
             if given[name] not in (None, False, "auto"):
@@ -75,8 +77,6 @@ def _refuse_idle(given: Mapping[str, Any], online: bool) -> None:
             raise UsageError("--no-standardize has no meaning for --method sgd with --stream: rates follow the scales.")
         if given["tol"] != 1e-6:
             raise UsageError("--tol has no meaning for --method sgd with --stream, which ends with the rows.")
-        if given["seed"] != 0:
-            raise UsageError("--seed has no meaning for --method sgd with --stream: rows come in the file's order.")
         if given["min_rows"] != 2:
             raise UsageError("--min-rows has no meaning for --method sgd with --stream, which hashes every word.")
     else:
@@ -229,7 +229,7 @@ def fit_exact(
         raise UsageError(f"--on-bad-row is {given['on_bad_row']!r}, but must be stop or skip.")
     options = Options(**{field.name: given[field.name] for field in fields(Options)})
     named = {**options.to_dict(), **told(source), "max_levels": source.max_levels, "on_bad_row": given["on_bad_row"]}
-    del named["threads"]  # they change no bit
+    del named["threads"], named["seed"]  # they change no bit
     cache = None if given["cache"] is None else Path(given["cache"])
     skip = given["on_bad_row"] == "skip"
     return Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers).model()
@@ -275,6 +275,8 @@ class _Report:
 
     def end(self, outcome: Outcome) -> None:
         """The run is over."""
+        if outcome is Outcome.LEARNT:  # also where it was over when it was gone on from
+            self._share = 1.0
         self._send("end", outcome=outcome.value)
 
     def _send(self, kind: str, **more: Any) -> None:
