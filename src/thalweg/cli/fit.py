@@ -49,7 +49,7 @@ def command(
     """
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     path = output_path(train, output)
-    refuse_output(path)
+    refuse_output(path, train)
     from thalweg.observers.progress import progress_observer
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
@@ -81,11 +81,14 @@ def output_path(train: str | None, output: str | None) -> Path:
     return Path(Path(train).name.split(".")[0] + ".thalweg")
 
 
-def refuse_output(path: Path) -> None:
+def refuse_output(path: Path, train: str | None) -> None:
     """Raise before the run what would be found out after it; a file that is no model is never replaced by one."""
     from thalweg.model_file import is_model
     from thalweg.output import refuse_unwritable
+    from thalweg.readers.stream import refuse_among
 
+    if train is not None and Path(train).is_dir():
+        refuse_among(path, Path(train))
     refuse_unwritable(path)
     if path.exists() and path.stat().st_size > 0 and not is_model(path):
         raise OutputError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")

@@ -32,7 +32,7 @@ def command(
     if output is not None:
         if holdout is None:
             raise UsageError("-o writes the model that is best on held-out rows, so it needs --holdout.")
-        refuse_output(output_path(train, output))
+        refuse_output(output_path(train, output), train)
 
     from thalweg.observers.progress import progress_observer
     from thalweg.train.path import fit_path

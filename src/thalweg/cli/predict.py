@@ -38,29 +38,32 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
     from thalweg.model_file import load
     from thalweg.output import refuse_unwritable
 
-    if output is not None:
-        refuse_unwritable(Path(output))
+    to = None if output is None else Path(output)
+    if to is not None:
+        refuse_unwritable(to)
         for name in (model, source):
-            if Path(output).exists() and Path(name).exists() and Path(output).samefile(name):
-                raise OutputError(f"{output}: this is the file that is read; choose another name with -o.")
+            if to.exists() and Path(name).exists() and to.samefile(name):
+                raise OutputError(f"{to}: this is a file that is read; choose another name.")
     judge: Model = load(model)
+    scores = _scores(judge, source, keywords, threshold, to)
     if json_:
-        print_json(_as_json(judge, source, keywords, threshold, output))
+        print_json(_as_json(judge, scores, output))
         return
-    scores = _scores(judge, source, keywords, threshold)
     from thalweg.scoring import as_csv, write_scores
 
-    if output is not None:
-        write_scores(scores, Path(output))
+    if to is not None:
+        write_scores(scores, to)
         return
     for piece in as_csv(scores):
         click.echo(piece, nl=False)
 
 
-def _scores(judge: "Model", source: str, keywords: dict[str, Any], threshold: float) -> Iterator[Any]:
-    """Labels and probabilities, chunk after chunk; a libsvm file is one."""
+def _scores(
+    judge: "Model", source: str, keywords: dict[str, Any], threshold: float, output: Path | None
+) -> Iterator[Any]:
+    """Labels and probabilities, chunk after chunk; a libsvm file is one. Raises OutputError for one that is read."""
     from thalweg.readers.files import kind_of, refuse_unreadable
-    from thalweg.scoring import score
+    from thalweg.scoring import rows_for, score
 
     path = Path(source)
     if "database" not in keywords and not path.is_dir():
@@ -68,16 +71,16 @@ def _scores(judge: "Model", source: str, keywords: dict[str, Any], threshold: fl
         if (keywords.get("format") or kind_of(path)) == "libsvm":
             probability = judge.predict_proba(source, **keywords)[:, 1]
             return iter([(judge.labels(probability, threshold), probability)])
-    return score(judge, source, threshold, **keywords)
+    stream = rows_for(judge, source, **keywords)
+    if output is not None:
+        stream.refuse_output(output)
+    return score(judge, stream, threshold)
 
 
-def _as_json(
-    judge: "Model", source: str, keywords: dict[str, Any], threshold: float, output: str | None
-) -> dict[str, Any]:
+def _as_json(judge: "Model", scores: Iterator[Any], output: str | None) -> dict[str, Any]:
     """What --json prints: every prediction, or, where they go to a file, how many there are."""
     from thalweg.scoring import write_scores
 
-    scores = _scores(judge, source, keywords, threshold)
     if output is not None:
         begun = time.perf_counter()
         rows = write_scores(scores, Path(output))

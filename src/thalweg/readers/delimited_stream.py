@@ -41,7 +41,7 @@ class DelimitedStream(Stream):
         delimiter: str | None,
         missing: tuple[str, ...],
     ) -> None:
-        self.name, self.fingerprint, self._missing = name, fingerprint, missing
+        self.name, self.files, self.fingerprint, self._missing = name, files, fingerprint, missing
         self._files = [_File(path, header, delimiter) for path in files]
         first = self._files[0]
         for file in self._files[1:]:

@@ -92,13 +92,23 @@ def files_in(folder: Path) -> list[Path]:
     Raises DataError for a folder that holds none.
     """
     found = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
-    files = [path for path in found if not any(part[0] in "._" for part in path.relative_to(folder).parts)]
+    files = [path for path in found if not _is_hidden(path.relative_to(folder))]
     for path in files:
         if not path.exists():
             raise DataError(f"{path}: this link leads to no file; remove it, or what it leads to is missing.")
     if not files:
         raise DataError(f"{folder}: the folder holds no files of rows.")
     return files
+
+
+def is_among(path: Path, folder: Path) -> bool:
+    """Whether a file there is, or would be, one of the files of a folder."""
+    path, folder = path.resolve(), folder.resolve()
+    return path.is_relative_to(folder) and not _is_hidden(path.relative_to(folder))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part[0] in "._" for part in path.parts)
 
 
 def is_packed(path: Path) -> bool:

@@ -133,7 +133,7 @@ def _refuse_names(frame: Any) -> None:
 def _pandas(frame: Any) -> Any:
     if not hasattr(frame, "dtypes"):
         raise DataError(f"rows of type {type(frame).__name__} cannot be read; give a data frame.")
-    changed = {}
+    changed = frame.copy(deep=False)
     for name, dtype in frame.dtypes.items():
         column = frame[name]
         if dtype.name == "category" and column.cat.categories.dtype.kind in "iufb":
@@ -142,7 +142,7 @@ def _pandas(frame: Any) -> Any:
             changed[name] = column.sparse.to_dense()
         elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
             changed[name] = column.astype(float)
-    return frame.assign(**{str(name): column for name, column in changed.items()}) if changed else frame
+    return changed
 
 
 def _polars(frame: Any) -> Any:

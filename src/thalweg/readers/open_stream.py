@@ -54,11 +54,15 @@ def open_stream(
     if not header and kind not in ("csv", "tsv"):
         raise UsageError(f"--no-header goes with csv and tsv files, but {path} is {kind}.")
     mark = fingerprint(path) if not path.is_dir() else _of_folder(path, files)
+    stream: Stream
     if kind == "parquet":
-        return ParquetStream(str(path), files, mark, holes)
-    if kind == "jsonl":
-        return _of_json(path, files, mark, holes)
-    return DelimitedStream(str(path), files, mark, header, "\t" if kind == "tsv" else None, holes)
+        stream = ParquetStream(str(path), files, mark, holes)
+    elif kind == "jsonl":
+        stream = _of_json(path, files, mark, holes)
+    else:
+        stream = DelimitedStream(str(path), files, mark, header, "\t" if kind == "tsv" else None, holes)
+    stream.folder = path if path.is_dir() else None
+    return stream
 
 
 def _readable(file: Path) -> bool:

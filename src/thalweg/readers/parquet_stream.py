@@ -21,7 +21,7 @@ class ParquetStream(Stream):
     """A stream of files of the same columns."""
 
     def __init__(self, name: str, files: Sequence[Path], fingerprint: str, missing: tuple[str, ...]) -> None:
-        self.name, self.fingerprint, self._missing = name, fingerprint, missing
+        self.name, self.files, self.fingerprint, self._missing = name, files, fingerprint, missing
         self._files = [Watched(path) for path in files]
         self._rows: list[int] = []
         kinds: dict[str, str | None] = {}

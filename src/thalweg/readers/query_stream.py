@@ -28,7 +28,7 @@ class QueryStream(Stream):
         fingerprint: str,
         missing: tuple[str, ...],
     ) -> None:
-        self.name, self.fingerprint, self._missing = name, fingerprint, missing
+        self.name, self.files, self.fingerprint, self._missing = name, files, fingerprint, missing
         self._database, self._watched = database, [Watched(file) for file in files]
         self._rows = f"({select}\n)"  # the query may end in a comment
         database.run("SET threads = 1")

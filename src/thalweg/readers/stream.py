@@ -1,12 +1,13 @@
 """What every stream is: named columns, read in chunks, in order, as often as asked and from anywhere on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, OutputError
 from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.files import is_among
 from thalweg.readers.forms import Complaint
 from thalweg.readers.table import unknown_column
 
@@ -34,16 +35,27 @@ class Stream(Columns, ABC):
     """A source that may be larger than memory; the same chunks come in the same order every time.
 
     fingerprint  tells two sources apart
+    files        that are read
+    folder       whose files these are, where the source is one
     complaint    what is said of a value that is not of its form; None for what somebody who learns can do about it
     n            rows, where that is known before reading, or they were counted; else None
     """
 
     fingerprint: str
+    files: Sequence[Path] = ()
+    folder: Path | None = None
     n: int | None = None
     complaint: Complaint | None = None
 
     def count(self) -> None:
         """Make sure that chunks know their share of the rows, where that takes counting them."""
+
+    def refuse_output(self, path: Path) -> None:
+        """Raise OutputError where a file written there would replace some of the rows, or be read as some."""
+        if any(path.exists() and file.exists() and path.samefile(file) for file in self.files):
+            raise OutputError(f"{path}: this is a file that is read; choose another name.")
+        if self.folder is not None:
+            refuse_among(path, self.folder)
 
     @abstractmethod
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
@@ -52,6 +64,12 @@ class Stream(Columns, ABC):
         Raises DataError, with file, row, column and value, for what cannot be read; with `skip` a row that cannot is
         left out.
         """
+
+
+def refuse_among(path: Path, folder: Path) -> None:
+    """Raise OutputError for a file that would be one of the rows' files from then on."""
+    if is_among(path, folder):
+        raise OutputError(f"{path}: all files in {folder} are read as rows, so nothing else may stand there.")
 
 
 class Watched:

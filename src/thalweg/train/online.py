@@ -109,20 +109,19 @@ class OnlineRun:
 
     def learn(self, rows: OnlineRows) -> None:
         """Predict the rows and learn from them."""
-        checked, y = rows.checked, rows.checked.y
+        y, weight = rows.y, rows.weight
         self.learner.rescale(rows.scaling)
-        weight = checked.weight
         s = np.ones(len(y)) if weight is None else weight
         positive = float(s @ y)
         self.totals += (float(s.sum()) - positive, positive)
         if self.options.class_weight is not None:
             factors = class_factors(self.options.class_weight, self.classes, (self.totals[0], self.totals[1]))
             weight = s * np.where(y == 1.0, factors[1], factors[0])
-        self.learner.learn(rows.X, y, weight, checked.offset, self.progress)
+        self.learner.learn(rows.X, y, weight, rows.offset, self.progress)
         if self.passes == 1:
             self.registry.meet(rows.words, self.learner.weights)
-        self.skipped.add(checked.chunk.bad)
-        self.after, self.moments = checked.chunk.after, rows.moments
+        self.skipped.add(rows.bad)
+        self.after, self.moments = rows.after, rows.moments
 
     def next_pass(self) -> None:
         """From here on rows come again: what is predicted of them is no longer new."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.readers.chunk import Chunk
+from thalweg.readers.chunk import Chunk, Position
 from thalweg.recipe.hasher import Hasher, Words, measured
 from thalweg.recipe.hashing import Hashing
 from thalweg.rows import Csr
 from thalweg.train.learner import Scaling
-from thalweg.train.row_check import LARGEST, CheckedRows, Roles, RowCheck
+from thalweg.train.row_check import LARGEST, Roles, RowCheck
 
 _DRIFT = 1.5  # the factor by which a scale, or half of itself by which a mean, must move before weights are rescaled
 
@@ -20,17 +20,23 @@ class OnlineRows:
     """Rows ready to be learnt from.
 
     X          (n, width) as `Hasher` makes them
+    y          (n,) 0 or 1; weight and offset (n,) or None
     words      met in these rows
-    checked    where they come from
     scaling    that the numbers of X are on
     moments    the state of `Moments` after these rows
+    bad, after, share  of the chunk they come from, which is not kept while they wait
     """
 
     X: Csr
+    y: np.ndarray
+    weight: np.ndarray | None
+    offset: np.ndarray | None
     words: Sequence[Words]
-    checked: CheckedRows
     scaling: Scaling
     moments: np.ndarray
+    bad: Sequence[str]
+    after: Position
+    share: float | None
 
 
 class Moments:
@@ -87,5 +93,9 @@ class Preparation:
         if checked.chunk is not chunk or checked.weight is not None:
             found = measured(numbers, checked.weight)
         scaling = self.moments.update(found)
-        X, words = self._hasher.rows(checked.chunk, numbers, scaling.mean, scaling.scale)
-        return OnlineRows(X, words, checked, scaling, self.moments.state)
+        chunk = checked.chunk
+        X, words = self._hasher.rows(chunk, numbers, scaling.mean, scaling.scale)
+        return OnlineRows(
+            X, checked.y, checked.weight, checked.offset, words, scaling, self.moments.state,
+            chunk.bad, chunk.after, chunk.share,
+        )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.ahead import ahead
-from thalweg.checkpoint import Checkpoint, seconds_of
+from thalweg.checkpoint import NAME, Checkpoint, seconds_of
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import UsageError
 from thalweg.events import Event, Observer
@@ -21,6 +21,7 @@ from thalweg.readers.stream import Stream
 from thalweg.readers.table import listing
 from thalweg.recipe import TextOptions
 from thalweg.stopping import Outcome
+from thalweg.train import row_cache
 from thalweg.train.data import Source
 from thalweg.train.exact import Exact
 from thalweg.train.learner import Progress
@@ -31,6 +32,7 @@ from thalweg.train.streamed import classes_in, first_texts
 from thalweg.train.versions import library_versions
 
 ONLINE = "sgd"
+_WAITING = 2
 _ONLINE_OPTIONS = ("bits", "cross")
 _NOT_ONLINE = (
     "gradient_tol", "patience", "holdout", "schedule", "batch_size", "average", "threads", "kernel", "max_levels",
@@ -96,6 +98,8 @@ class Checkpoints:
             raise UsageError("--resume goes with --checkpoint: which folder is to be gone on from?")
         if self.folder is None and self.every != 60.0:
             raise UsageError("--every goes with --checkpoint: which folder are the checkpoints kept in?")
+        if self.folder is not None:
+            stream.refuse_output(self.folder / NAME)
 
     def of(self, options: Mapping[str, Any]) -> Checkpoint | None:
         """The checkpoint of a run with those options, which have to be the same when it goes on."""
@@ -179,21 +183,24 @@ def fit_online(
 
 
 def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
-    """Pass after pass, reading and hashing each on a thread of its own while this one learns."""
+    """Pass after pass, reading and hashing each on a thread of its own while this one learns.
+
+    Two blocks wait at each, since some take longer than others: with one, a quarter of the time is waited away.
+    """
 
     def rows() -> Generator[OnlineRows]:
         preparation = run.preparation()
-        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip")) as chunks:
+        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip"), _WAITING) as chunks:
             for chunk in chunks:
                 yield preparation.rows(chunk)
 
     with gently() as interrupted:
         while True:
             report.begin()
-            with ahead(rows()) as prepared:
+            with ahead(rows(), _WAITING) as prepared:
                 for block in prepared:
                     run.learn(block)
-                    report.block(block.checked.chunk.share)
+                    report.block(block.share)
                     if interrupted():
                         _keep(run, checkpoint, report, False)
                         return Outcome.INTERRUPTED
@@ -231,6 +238,8 @@ def fit_exact(
     named = {**options.to_dict(), **told(source), "max_levels": source.max_levels, "on_bad_row": given["on_bad_row"]}
     del named["threads"], named["seed"]  # they change no bit
     cache = None if given["cache"] is None else Path(given["cache"])
+    if cache is not None:
+        stream.refuse_output(cache / row_cache.NAME)
     skip = given["on_bad_row"] == "skip"
     return Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers).model()
 
