@@ -401,6 +401,22 @@ def test_a_disk_that_fills_up_under_a_cache_costs_the_cache_only(folder: Path, s
     assert same_bits(model, thalweg.fit("many.csv", **fit))
 
 
+def test_a_disk_that_fills_up_under_checkpoints_leaves_the_last_one_and_the_run(folder: Path, small_disk: Path) -> None:
+    filler = small_disk / "filler"
+
+    def fill(event: Any) -> None:
+        if event.stage == "all rows" and not filler.exists():
+            with contextlib.suppress(OSError):
+                filler.write_bytes(bytes(2 << 20))
+
+    fit = {"target": "bought", "stream": True, "checkpoint": small_disk / "place", "every": 0, "l1": 1e-3}
+    model = thalweg.fit("train.csv", **fit, observers=[fill])
+    assert model.outcome is thalweg.Outcome.CERTIFIED
+    assert any("No space left on device" in note and "The last one is kept" in note for note in model.notes)
+    filler.unlink()
+    assert same_bits(thalweg.fit("train.csv", **fit, resume=True), model)
+
+
 @pytest.mark.parametrize("kind", ["csv.gz", "jsonl", "sql"])
 def test_the_size_of_a_cache_is_told_before_it_is_made_whatever_the_source(folder: Path, kind: str) -> None:
     arrow_csv.write_csv(table(20_000), "many.csv")

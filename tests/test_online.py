@@ -798,7 +798,7 @@ def test_numpy_scalars_among_the_options_are_saved_and_kept(tmp_path: Path) -> N
 
 DRIVER = textwrap.dedent(
     """
-    import json, os, random, resource, signal, sys, time
+    import json, os, random, resource, shutil, signal, sys, time
     from thalweg import cli, model_file
     from thalweg.observers import progress
     from thalweg.readers import delimited_stream, parquet_stream
@@ -817,9 +817,9 @@ DRIVER = textwrap.dedent(
         time.sleep(draw.uniform(0.02, 0.12))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        kills += 1
         if os.WIFEXITED(status):
-            break
+            shutil.rmtree("k")
+        kills += os.WIFSIGNALED(status)
     if kills:
         print(f"killed {kills} times", file=sys.stderr)
     code = cli.run(arguments)
@@ -863,7 +863,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bits(kind: int, tmp_path
     kept = ["--checkpoint", "k", "--every", "0s", "--resume", "-o", "pieces.thalweg"]
     stopped = driven(tmp_path, [*asked, *kept], kills=20, seed=kind)
     assert stopped.returncode == 0, stopped.stderr
-    assert int(stopped.stderr.split("killed ")[1].split()[0]) >= 10
+    assert "killed 20 times" in stopped.stderr
     whole_model, model = (thalweg.load(tmp_path / f"{name}.thalweg") for name in ("whole", "pieces"))
     assert bits_of(model) == bits_of(whole_model) and model.progressive["skipped"] > 0
     assert [found.name for found in (tmp_path / "k").iterdir()] == ["run.checkpoint"]
@@ -1090,45 +1090,3 @@ def test_a_disk_that_fills_up_says_so(small_disk: Path, tmp_path: Path) -> None:
     assert on.returncode == 0, on.stderr
     filled = driven(tmp_path, [*asked[:-1], str(small_disk / "m.thalweg")], kills=0)
     assert filled.returncode in (0, 1) and "Traceback" not in filled.stderr
-
-
-MEASURED = textwrap.dedent(
-    """
-    import atexit, resource, sys
-    resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]), int(sys.argv[1])))
-    atexit.register(lambda: sys.stderr.write(open("/proc/self/status").read()))
-    from thalweg.cli import main
-    main(sys.argv[2:])
-    """
-)
-
-
-def measured(folder: Path, arguments: list[str], limit: int) -> "subprocess.CompletedProcess[str]":
-    """The command line in a process that may hold so many MiB of data of its own, and tells its peak."""
-    return subprocess.run(
-        [sys.executable, "-c", MEASURED, str(limit << 20), *arguments], cwd=folder,
-        env={**os.environ, "PYTHONPATH": SRC}, text=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-
-
-def peak_of(done: "subprocess.CompletedProcess[str]") -> float:
-    """MiB."""
-    return int(next(line for line in done.stderr.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
-def test_rows_need_no_memory(tmp_path: Path) -> None:
-    path, rng = tmp_path / "t.parquet", np.random.default_rng(0)
-    n = 150_000
-    schema = pa.schema([*((f"x{j}", pa.float64()) for j in range(8)), ("c", pa.string()), ("y", pa.int64())])
-    with pq.ParquetWriter(path, schema) as writer:
-        for _ in range(10):
-            columns: dict[str, Any] = {f"x{j}": rng.normal(size=n) for j in range(8)}
-            columns["c"] = [f"w{k}" for k in rng.integers(0, 50_000, n)]
-            writer.write_table(pa.table({**columns, "y": rng.integers(0, 2, n)}, schema=schema))
-    asked = ["fit", str(path), "--target", "y", "--method", "sgd", "--stream", "--bits", "18", "-o", "m.thalweg"]
-    done = measured(tmp_path, asked, limit=340)
-    assert done.returncode == 0, done.stderr
-
-    assert thalweg.load(tmp_path / "m.thalweg").rows == 1_500_000 and peak_of(done) < 300 + (1 << 18) * 8 / (1 << 20)

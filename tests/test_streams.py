@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -233,7 +234,7 @@ def test_a_word_that_is_not_in_its_dictionary_is_damage(tmp_path: Path, monkeypa
 def test_rows_of_wide_parquet_tables_come_in_fewer_at_a_time(tmp_path: Path) -> None:
     pq.write_table(pa.table({f"x{i}": np.arange(3000.0) for i in range(400)}), tmp_path / "t.parquet")
     stream = open_stream(tmp_path / "t.parquet")
-    assert [chunk.n for chunk in stream.chunks(forms_of(stream))] == [2000, 1000]
+    assert [chunk.n for chunk in stream.chunks(forms_of(stream))] == [1600, 1400]
     assert [chunk.n for chunk in stream.chunks({"x0": "number"})] == [3000]
 
 
@@ -346,6 +347,27 @@ def test_files_that_a_query_reads_are_part_of_the_input(query: str, tmp_path: Pa
     with pytest.raises(DataError, match=r"1.csv: the file .* while it was read"):
         list(chunks)
     assert open_stream(sql, database=database).fingerprint != before
+
+
+def test_one_word_among_the_numbers_of_json_lines_is_a_bad_row(tmp_path: Path) -> None:
+    values = [*range(30), "oops", *range(30), None]
+    path = written(tmp_path / "t.jsonl", "".join(json.dumps({"x": x, "y": i % 2}) + "\n" for i, x in enumerate(values)))
+    with pytest.raises(DataError, match=r"row 31: column 'x' holds 'oops', but a number was expected"):
+        streamed(open_stream(path))
+    with pytest.raises(
+        DataError, match=r"row 31: column 'x' holds 'oops'.*as in 60 of its 61"
+    ):
+        thalweg.fit(path, target="y")
+    chunks = streamed(open_stream(path), skip=True)
+    assert joined(chunks)["x"] == [*range(30), *range(30), None] and len(chunks[0][1]) == 1
+    assert thalweg.fit(path, target="y", categorical=["x"]).rows == 62
+
+
+def test_lists_among_the_values_of_json_lines_are_no_column(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.jsonl", '{"x": 1, "y": 0}\n{"x": [2], "y": 1}\n{"x": "a", "y": 1}\n')
+    for stream in (True, False):
+        with pytest.raises(DataError, match=r"column 'x' holds .*--drop x"):
+            thalweg.fit(path, target="y", stream=stream)
 
 
 def test_texts_of_a_query_that_name_no_rows_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,12 +633,30 @@ def test_files_that_cannot_be_streamed_are_named(what: str, name: str, words: st
         learnt(path)
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read every file")
-def test_a_file_of_a_folder_that_may_not_be_read_is_named(tmp_path: Path, capsys: Any) -> None:
-    folder, _ = sample("csv folder", tmp_path)
-    (folder / "c.csv").chmod(0)
-    code, told = told_by_the_command_line(tmp_path, capsys, str(folder), "--method", "sgd", "--stream")
-    assert code == 1 and "c.csv: the file cannot be opened" in told
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root is nobody for a while, since root may read every file; others stay who they are."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_file_of_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where to be again when that folder is gone
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        folder, _ = sample("csv folder", Path(name))
+        (folder / "c.csv").chmod(0)
+        with as_nobody():
+            code, told = told_by_the_command_line(Path(name), capsys, str(folder), "--method", "sgd", "--stream")
+    assert code == 1 and "c.csv: the file cannot be opened: Permission denied" in told
 
 
 def test_a_libsvm_file_is_not_streamed(tmp_path: Path, capsys: Any) -> None:

@@ -1,6 +1,6 @@
 """Predictions for rows of any number: read in chunks, judged, and written in the same order."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def _forms(model: Model) -> dict[str, str]:
     return {**recipe.forms, **({} if recipe.offset is None else {recipe.offset: "number"})}
 
 
-def score(model: Model, stream: Stream, threshold: float = 0.5) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def score(model: Model, stream: Stream, threshold: float = 0.5) -> Generator[tuple[np.ndarray, np.ndarray]]:
     """Labels and probabilities (m,) of the positive one, chunk after chunk, memory bounded whatever the rows.
 
     stream  as `rows_for` opens it
@@ -52,7 +52,7 @@ def score(model: Model, stream: Stream, threshold: float = 0.5) -> Iterator[tupl
     if not forms:  # an intercept alone: any column tells how many rows there are
         forms = {next(iter(stream.columns)): "text"}
     margins = recipe.margins_of(model.standardized_coef)
-    with one_blas_thread(), ahead(stream.chunks(forms)) as chunks:
+    with one_blas_thread(), ahead(stream.chunks(forms), 2) as chunks:
         for chunk in chunks:
             size = chunk.n if recipe.compressed else rows_per_block(recipe.p)  # dense rows may be far wider than read
             for start in range(0, chunk.n, max(size, 1)):
@@ -66,17 +66,17 @@ def score(model: Model, stream: Stream, threshold: float = 0.5) -> Iterator[tupl
                 yield model.labels(probability, threshold), probability
 
 
-def write_scores(scores: Iterator[tuple[np.ndarray, np.ndarray]], output: Path) -> int:
+def write_scores(scores: Generator[tuple[np.ndarray, np.ndarray]], output: Path) -> int:
     """A .csv or .parquet file of them, whole or not at all; how many rows. Raises OutputError where it cannot be."""
     rows = 0
-    with written_whole(output, "the predictions") as temporary:
-        first = _table(*next(scores))
+    with ahead(scores, 2) as coming, written_whole(output, "the predictions") as temporary:
+        first = _table(*next(coming))
         kind = ParquetWriter if output.suffix == ".parquet" else CSVWriter
         try:
             with kind(temporary, first.schema) as writer:
                 writer.write_table(first)
                 rows += first.num_rows
-                for labels, probability in scores:
+                for labels, probability in coming:
                     writer.write_table(_table(labels, probability))
                     rows += len(labels)
         except pyarrow.ArrowException as error:

@@ -1,7 +1,7 @@
 """`thalweg predict`: probabilities and labels for new rows."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
 
 def _scores(
     judge: "Model", source: str, keywords: dict[str, Any], threshold: float, output: Path | None
-) -> Iterator[Any]:
+) -> Generator[Any]:
     """Labels and probabilities, chunk after chunk; a libsvm file is one. Raises OutputError for one that is read."""
     from thalweg.readers.files import kind_of, refuse_unreadable
     from thalweg.scoring import rows_for, score
@@ -70,14 +70,14 @@ def _scores(
         refuse_unreadable(path)
         if (keywords.get("format") or kind_of(path)) == "libsvm":
             probability = judge.predict_proba(source, **keywords)[:, 1]
-            return iter([(judge.labels(probability, threshold), probability)])
+            return (scored for scored in [(judge.labels(probability, threshold), probability)])
     stream = rows_for(judge, source, **keywords)
     if output is not None:
         stream.refuse_output(output)
     return score(judge, stream, threshold)
 
 
-def _as_json(judge: "Model", scores: Iterator[Any], output: str | None) -> dict[str, Any]:
+def _as_json(judge: "Model", scores: Generator[Any], output: str | None) -> dict[str, Any]:
     """What --json prints: every prediction, or, where they go to a file, how many there are."""
     from thalweg.scoring import write_scores
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers.database import Database, file_literal, named_files
+from thalweg.readers.database import Database, named_files
 from thalweg.readers.delimited_stream import DelimitedStream
-from thalweg.readers.files import files_in, fingerprint, is_packed, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.files import files_in, fingerprint, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.json_lines import json_lines
 from thalweg.readers.parquet_stream import ParquetStream
-from thalweg.readers.query_stream import QueryStream
+from thalweg.readers.query_stream import QueryStream, json_in_words
 from thalweg.readers.stream import Stream
 from thalweg.readers.table import DEFAULT_MISSING
 
@@ -94,6 +95,9 @@ def _of_query(sql: str, file: Path, missing: tuple[str, ...]) -> Stream:
 def _of_json(path: Path, files: list[Path], mark: str, missing: tuple[str, ...]) -> Stream:
     if len(files) > 1:
         raise UsageError(f"{path}: a folder of JSON files is not streamed; give one file, or make them parquet.")
-    packed = "gzip" if is_packed(files[0]) else "uncompressed"
-    select = f"SELECT * FROM read_json_auto({file_literal(files[0])}, compression='{packed}')"
-    return QueryStream(Database(str(path)), select, files, str(path), mark, missing)
+    database = Database(str(path))
+    with json_in_words(files[0]):
+        select, numbers = json_lines(database, files[0])
+    stream = QueryStream(database, select, files, str(path), mark, missing)
+    stream.columns |= dict.fromkeys(numbers, "number")
+    return stream

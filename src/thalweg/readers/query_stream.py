@@ -32,11 +32,11 @@ class QueryStream(Stream):
         self._database, self._watched = database, [Watched(file) for file in files]
         self._rows = f"({select}\n)"  # the query may end in a comment
         database.run("SET threads = 1")
-        with self._in_words():
+        with json_in_words(self._watched[0].path):
             self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
 
     def count(self) -> None:
-        with self._in_words():
+        with json_in_words(self._watched[0].path):
             self.n = int(self._database.run(f"SELECT count(*) FROM {self._rows}")[0][0])
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
@@ -44,7 +44,7 @@ class QueryStream(Stream):
         read = 0
         # names in quotes: a column may be called anything
         wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
-        with self._in_words():
+        with json_in_words(self._watched[0].path):
             for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM {self._rows}", _ROWS)):
                 if b >= begin["batch"] and batch.num_rows:
                     self._check()
@@ -60,16 +60,17 @@ class QueryStream(Stream):
         for watched in self._watched:
             watched.check()
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """What DuckDB says of broken JSON, in our words."""
-        try:
-            yield
-        except DataError as error:
-            if "Malformed JSON" not in str(error):
-                raise
-            told = in_words(self._watched[0].path, "jsonl", str(error))
-            raise DataError(f"{told[:-1]}; mend it: --on-bad-row skip leaves out rows, not broken lines.") from None
+
+@contextmanager
+def json_in_words(path: Path) -> Iterator[None]:
+    """What DuckDB says of broken JSON, in our words."""
+    try:
+        yield
+    except DataError as error:
+        if "Malformed JSON" not in str(error):
+            raise
+        told = in_words(path, "jsonl", str(error))
+        raise DataError(f"{told[:-1]}; mend it: --on-bad-row skip leaves out rows, not broken lines.") from None
 
 
 class _Place:

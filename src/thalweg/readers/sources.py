@@ -7,8 +7,9 @@ from typing import Any
 from thalweg.errors import DataError, UsageError
 from thalweg.readers.database import Database, file_literal, query_elsewhere
 from thalweg.readers.delimited import read_delimited
-from thalweg.readers.files import FORMATS, fingerprint, is_packed, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.files import FORMATS, fingerprint, kind_of, refuse_foreign, refuse_unreadable
 from thalweg.readers.frames import frame_rows
+from thalweg.readers.json_lines import json_lines
 from thalweg.readers.libsvm import Matrix, read_libsvm
 from thalweg.readers.table import DEFAULT_MISSING, Table
 
@@ -96,10 +97,9 @@ def _from_file(path: Path, header: bool, format: str | None, missing: tuple[str,
     if kind in ("csv", "tsv"):
         names, first_line = read_delimited(database, path, header, "\t" if kind == "tsv" else None, missing)
         return Table.of(database, names, print_of_it, first_line=first_line)
-    packed = f", compression='{'gzip' if is_packed(path) else 'uncompressed'}'" if kind == "jsonl" else ""
-    reader = "read_parquet" if kind == "parquet" else "read_json_auto"
     try:
-        names = database.create_rows(f"SELECT * FROM {reader}({file_literal(path)}{packed})")
+        parquet = f"SELECT * FROM read_parquet({file_literal(path)})"
+        names = database.create_rows(parquet if kind == "parquet" else json_lines(database, path)[0])
     except DataError as error:
         raise DataError(in_words(path, kind, str(error))) from None
     return Table.of(database, names, print_of_it)
