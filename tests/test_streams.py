@@ -354,9 +354,7 @@ def test_one_word_among_the_numbers_of_json_lines_is_a_bad_row(tmp_path: Path) -
     path = written(tmp_path / "t.jsonl", "".join(json.dumps({"x": x, "y": i % 2}) + "\n" for i, x in enumerate(values)))
     with pytest.raises(DataError, match=r"row 31: column 'x' holds 'oops', but a number was expected"):
         streamed(open_stream(path))
-    with pytest.raises(
-        DataError, match=r"row 31: column 'x' holds 'oops'.*as in 60 of its 61"
-    ):
+    with pytest.raises(DataError, match=r"row 31: column 'x' holds 'oops'.*as in 60 of its 61"):
         thalweg.fit(path, target="y")
     chunks = streamed(open_stream(path), skip=True)
     assert joined(chunks)["x"] == [*range(30), *range(30), None] and len(chunks[0][1]) == 1
