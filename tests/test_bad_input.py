@@ -79,6 +79,8 @@ FILES = [
     ("t.parquet", b"a,b\n1,2\n" * 9, "not a parquet file"),
     ("t.jsonl", b'{"a": 1}\n{"a": \n', "not JSON"),
     ("t.csv", b'a,b\n1,"2\n', "line 2: a quoted field does not end"),
+    ("t.csv", b"a,b\n1,2\n\n\n3\n", "line 5: the line has 1 fields, but the first line has 2"),
+    ("t.csv", b"a,b\n1," + b"2" * 2_500_000 + b"\n", "line 2: the line is longer than 2 MB"),
     ("t.csv", b"a,b\n1,2\r\n3,4\r\n", "line 2: this line ends otherwise"),
 ]
 

@@ -671,16 +671,24 @@ def test_bad_rows_of_frames_are_skipped_and_counted() -> None:
 
 @pytest.mark.parametrize("first", ["oops", 2.5])
 def test_a_word_among_the_numbers_of_a_frame_is_told_or_left_out(first: Any) -> None:
-    frame = pd.DataFrame({"x": [first, 1, "oops", 3, None, "7"], "y": [0, 1, 1, 0, 1, 0]})
+    frame = pd.DataFrame({"x": [first, 1, "oops", 3, None, "7", *range(30)], "y": [0, 1, 1, 0, 1, 0] * 6})
     row = 1 if first == "oops" else 3
     with pytest.raises(DataError, match=rf"^data frame, row {row}: column 'x' holds 'oops', but a number was expected"):
         thalweg.Online("y", bits=4).partial_fit(frame)
     learner = thalweg.Online("y", bits=4, on_bad_row="skip").partial_fit(frame).partial_fit(frame[3:5])
     assert learner.progressive["skipped"] == (frame.x == "oops").sum()
-    assert learner.progressive["rows"] == 8 - learner.progressive["skipped"]
+    assert learner.progressive["rows"] == 38 - learner.progressive["skipped"]
     assert "x" in learner.model().feature_names
-    words = thalweg.Online("y", bits=12, categorical=["x"]).partial_fit(frame).model()
-    assert {"x=oops", "x=1", "x=7", "x=(missing)"} <= set(words.feature_names)
+
+
+def test_words_of_a_frame_are_the_same_whatever_stands_beside_them() -> None:
+    mixed = pd.DataFrame({"c": [1.0, "a", 2.0, 0.5] * 10, "y": [0, 1] * 20})
+    plain = pd.DataFrame({"c": [1.0, 2.0, 2.0, 0.5] * 10, "y": [0, 1] * 20})
+    for first, second in ((mixed, plain), (plain, mixed)):
+        learner = thalweg.Online("y", bits=12, categorical=["c"]).partial_fit(first).partial_fit(second)
+        assert set(learner.model().feature_names) == {"c=1", "c=2", "c=0.5", "c=a"}
+    few = thalweg.Online("y", bits=12).partial_fit(mixed).model()
+    assert set(few.feature_names) == {"c=1", "c=2", "c=0.5", "c=a"}, "words, as in memory"
 
 
 def test_a_column_that_arrow_has_no_type_for_is_named() -> None:

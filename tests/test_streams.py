@@ -361,6 +361,16 @@ def test_one_word_among_the_numbers_of_json_lines_is_a_bad_row(tmp_path: Path) -
     assert thalweg.fit(path, target="y", categorical=["x"]).rows == 62
 
 
+def test_the_kinds_of_json_lines_are_those_of_all_rows(tmp_path: Path) -> None:
+    rows = [{"x": i % 7, "n": None, "y": i % 2} for i in range(25_000)]
+    rows += [{"x": 1.5, "n": None, "y": 1, "late": 3}, {"x": 2.7, "n": None, "y": 0}]
+    path = written(tmp_path / "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    stream = open_stream(path)
+    assert stream.columns == dict.fromkeys(["x", "n", "y", "late"], "number") == open_rows(path).columns
+    found = joined(streamed(stream))
+    assert found["x"][-2:] == [1.5, 2.7] and found["late"][-2:] == [3.0, None] and found == in_memory(path)
+
+
 def test_lists_among_the_values_of_json_lines_are_no_column(tmp_path: Path) -> None:
     path = written(tmp_path / "t.jsonl", '{"x": 1, "y": 0}\n{"x": [2], "y": 1}\n{"x": "a", "y": 1}\n')
     for stream in (True, False):
@@ -491,6 +501,36 @@ def test_a_line_without_end_is_no_row(row: bytes, tmp_path: Path, monkeypatch: p
     path = written(tmp_path / "t.csv", b"x,c\n1,a\n" + row + b"\n")
     with pieces(1 << 10), pytest.raises(DataError, match=r"t\.csv, line 3: the line is longer than 2 MB"):
         streamed(open_stream(path), NUMBERED)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_lines_whose_outer_quotes_were_lost_are_bad_one_by_one(packed: bool, tmp_path: Path) -> None:
+    """Each of them opens a field that the next line closes; 40,000 of them are not gone through 40,000 times."""
+    name = "t.csv.gz" if packed else "t.csv"
+    path = written(tmp_path / name, "a,b,c\n1,2,3\n" + 'x","y","z\n' * 40_000)
+    forms = dict.fromkeys("abc", "text")
+    chunks = streamed(open_stream(path), forms, skip=True)
+    assert joined(chunks) == {"a": ["1"], "b": ["2"], "c": ["3"]}
+    assert sum(len(bad) for _, bad, _ in chunks) == 40_000
+    assert "line 40002: a quoted field" in chunks[-1][1][-1]
+
+
+def test_line_breaks_in_quotes_stay_whole_wherever_arrow_cuts(tmp_path: Path) -> None:
+    for length in range(60, 70):
+        path = written(tmp_path / "t.csv", 'x,c\r\n1,"' + "y" * length + '\r\nz"\r\n2,b\r\n')
+        with pieces(1 << 20), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(delimited_records, "BLOCK", 64)
+            assert joined(streamed(open_stream(path))) == in_memory(path)
+
+
+@given(
+    lines=st.lists(st.sampled_from(["", "1", "2.5", '""', '"3"']), max_size=20), size=st.sampled_from([2, 8, 8 << 20])
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_empty_lines_of_one_column_are_holes(lines: list[str], size: int, tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "x\n7\n" + "".join(f"{line}\n" for line in lines))
+    with pieces(size):
+        assert joined(streamed(open_stream(path))) == in_memory(path)
 
 
 @pytest.mark.parametrize("size", [64, 8 << 20])

@@ -117,10 +117,10 @@ def first_sentence(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).split("\n")]
     kept = []
     for line in lines:
-        if not line or line.startswith(("LINE ", "Possible ", "file =", "^")):
+        if line.startswith(("LINE ", "Possible ", "file =", "^")):
             break
         kept.append(line)
-    return " ".join(kept) or type(error).__name__
+    return " ".join(filter(None, kept)) or type(error).__name__
 
 
 def literal(value: str) -> str:

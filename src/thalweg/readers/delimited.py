@@ -88,7 +88,7 @@ def _in_words(path: Path, complaint: str) -> str:
         return (
             f"{path}, line {mixed}: this line ends otherwise than line 1 (LF or CR LF); dos2unix makes them all alike."
         )
-    if line and "maximum_line_size" in complaint.lower():
+    if line and "maximum line size" in complaint.lower():
         return too_long(f"{path}, line {line[1]}")
     if line and '"' in complaint.split("Original Line:", 1)[-1]:
         return wrong_quotes(f"{path}, line {line[1]}")

@@ -5,7 +5,15 @@ import numpy as np
 from thalweg.native import loop
 
 _QUOTE, _SPACE, _LF, _CR = 34, 32, 10, 13
-_BEGIN, _PLAIN, _QUOTED, _CLOSED = 0, 1, 2, 3  # at the begin of a field, in one, between its quotes, behind them
+_WRONG, _OPEN = 1, 2  # a quoted field that other text follows; one that the text may end in
+
+
+@loop
+def _copied(text: np.ndarray, begin: int, end: int, kept: np.ndarray, size: int) -> int:
+    """The size of what is kept once text from begin to end is put behind it."""
+    for i in range(begin, end):
+        kept[size + i - begin] = text[i]
+    return size + end - begin
 
 
 @loop
@@ -14,9 +22,11 @@ def divide(
     delimiter: int,
     whole: bool,
     longest: int,
+    blanks: bool,
     kept: np.ndarray,
     lines: np.ndarray,
     broken: np.ndarray,
+    fates: np.ndarray,
 ) -> tuple[int, int, int, int]:
     """Cut text (n,) into records: how many bytes they take, how many of them are kept, the records, the broken ones.
 
@@ -26,56 +36,65 @@ def divide(
 
     whole   whether nothing follows the text; else what follows its last line break is no record yet
     longest bytes; a quoted field that has not ended by then does not
-    kept    (n,) gets the records, without those broken and the spaces about quoted fields
-    lines   gets the line, from 0, that each record begins on; empty ones are none
+    blanks  whether an empty line is a record, as it is of one column
+    kept    (n,) gets the records, without those broken and the spaces about quoted fields; nothing where all is kept
+    lines   gets the line, from 0, that each record begins on
     broken  gets the numbers of those broken
+    fates   zeros, one for each line and one more; gets what comes of a quoted field that goes on into that line, so
+            that no line is gone through for every one before it
     """
-    n, at, line, size, count, odd, end = len(text), 0, 0, 0, 0, 0, 0
+    n, at, line, count, odd, end = len(text), 0, 0, 0, 0, 0
+    size, first = 0, 0  # what is copied so far; from where on the text is to be kept, and is not copied yet
     while at < n:
-        start, size_before, line_before = at, size, line
-        state, field, second, ended, wrong = _BEGIN, size, -1, False, False
-        while at < n and not ended and not wrong:
-            c = text[at]
-            last = at + 1 == n
-            if c == _QUOTE and state == _QUOTED:
-                if last and not whole:
-                    break
-                if not last and text[at + 1] == _QUOTE:
-                    kept[size] = c
-                    size += 1
-                    at += 1
-                else:
-                    state = _CLOSED
-            elif state == _QUOTED:
-                if c == _LF:
-                    line += 1
-                    second = at + 1 if second < 0 else second
-            elif c in (_LF, _CR):
-                if last and c == _CR and not whole:
-                    break
-                ended = c == _LF or last or text[at + 1] != _LF
-                line += c == _LF
-            elif c == delimiter:
-                state = _BEGIN
-            elif state == _CLOSED:
-                if c != _SPACE:
-                    wrong = True
-                    break
+        start, line_before, size_before, first_before = at, line, size, first
+        second, ended, fate = -1, False, 0
+        while at < n and not ended:
+            begin = at
+            if text[at] == _SPACE and at + 1 < n and text[at + 1] == _QUOTE:
                 at += 1
-                continue
-            elif state == _BEGIN and c == _QUOTE and size - field <= 1:
-                state, size = _QUOTED, field
-            elif c != _SPACE:
-                state = _PLAIN
-            kept[size] = c
-            size += 1
-            at += 1
-            if c == delimiter and state == _BEGIN:
-                field = size
-        if not ended and not wrong:
-            wrong = state == _QUOTED and (whole or (n - start > longest and second >= 0))
-            if not wrong and not (whole and at == n):
+            if text[at] == _QUOTE:
+                if at > begin:
+                    size, first = _copied(text, first, begin, kept, size), at
+                at += 1
+                closed = False
+                while not closed and fate == 0:
+                    while at < n and text[at] != _QUOTE and text[at] != _LF:
+                        at += 1
+                    if at == n or (at + 1 == n and text[at] == _QUOTE and not whole):
+                        fate = _OPEN
+                    elif text[at] == _LF:
+                        at += 1
+                        line += 1
+                        second = at if second < 0 else second
+                        fate = fates[line]
+                    else:
+                        closed = at + 1 == n or text[at + 1] != _QUOTE
+                        at += 1 if closed else 2
+                if fate != 0:
+                    break
+                behind = at
+                while at < n and text[at] == _SPACE:
+                    at += 1
+                if at > behind:
+                    size, first = _copied(text, first, behind, kept, size), at
+                if at < n and text[at] != delimiter and text[at] != _LF and text[at] != _CR:
+                    fate = _WRONG
+                    break
+            else:
+                while at < n and text[at] != delimiter and text[at] != _LF and text[at] != _CR:
+                    at += 1
+            if at == n or (at + 1 == n and text[at] == _CR and not whole):
                 break
+            if text[at] == _CR and at + 1 < n and text[at + 1] == _LF:
+                at += 1
+            ended = text[at] != delimiter
+            line += text[at] == _LF
+            at += 1
+        for i in range(line_before + 1, line + 1 if fate != 0 else 0):
+            fates[i] = fate
+        wrong = fate == _WRONG or (fate == _OPEN and (whole or (n - start > longest and second >= 0)))
+        if not (ended or wrong or (whole and at == n)):
+            break
         if wrong:
             if second < 0:  # its first line ends after what is wrong
                 while at < n and text[at] != _LF:
@@ -83,11 +102,16 @@ def divide(
                 if at == n and not whole:
                     break
                 second = min(at + 1, n)
-            at, size, line = second, size_before, line_before + 1
+            at, line = second, line_before + 1
+            size, first = _copied(text, first_before, start, kept, size_before), second
             broken[odd] = count
             odd += 1
-        if wrong or at - start > 2 or (text[start] != _LF and text[start] != _CR):
+        if wrong or blanks or at - start > 2 or (text[start] != _LF and text[start] != _CR):
             lines[count] = line_before
             count += 1
         end = at
-    return end, size if end == at else size_before, count, odd
+    if end < at:
+        size, first = size_before, first_before
+    if first > 0:
+        size = _copied(text, first, end, kept, size)
+    return end, size if first > 0 else end, count, odd

@@ -33,21 +33,26 @@ class Divided:
     broken: Sequence[int] = ()
 
 
-def divided(data: bytes, delimiter: str, whole: bool, longest: int) -> Divided:
-    """The records of the data, of which quoted fields may take `longest` bytes; `whole`: nothing comes after it."""
+def divided(data: bytes, delimiter: str, whole: bool, longest: int, blanks: bool) -> Divided:
+    """The records of the data, of which quoted fields may take `longest` bytes.
+
+    whole  whether nothing comes after the data; blanks: whether empty lines are records
+    """
     if b'"' in data:
-        return _looked_through(data, delimiter, whole, longest)
+        return _looked_through(data, delimiter, whole, longest, blanks)
     end = len(data) if whole else data.rfind(b"\n") + 1
     return Divided(end, data[:end])
 
 
-def _looked_through(data: bytes, delimiter: str, whole: bool, longest: int) -> Divided:
-    text = np.frombuffer(data, np.uint8)
+def _looked_through(data: bytes, delimiter: str, whole: bool, longest: int, blanks: bool) -> Divided:
+    letters = np.frombuffer(data, np.uint8)
     most = data.count(b"\n") + data.count(b"\r") + 1
-    kept, lines, broken = np.empty(len(text), np.uint8), np.empty(most, np.int32), np.empty(most, np.int32)
+    kept, lines, broken = np.empty(len(data), np.uint8), np.empty(most, np.int32), np.empty(most, np.int32)
     loops = native.loops("thalweg.readers.delimited_passes")
-    end, size, count, odd = loops.divide(text, ord(delimiter), whole, longest, kept, lines, broken)
-    return Divided(end, kept[:size].tobytes(), lines[:count].copy(), broken[:odd].tolist())
+    fates = np.zeros(most + 1, np.uint8)
+    end, size, count, odd = loops.divide(letters, ord(delimiter), whole, longest, blanks, kept, lines, broken, fates)
+    text = kept[:size].tobytes() if size < end else data[:end]
+    return Divided(end, text, lines[:count].copy(), broken[:odd].tolist())
 
 
 class Records:
@@ -55,7 +60,7 @@ class Records:
 
     def __init__(self, path: Path, names: Sequence[str], delimiter: str, found: Divided, line: int) -> None:
         self.path, self.names, self.delimiter, self.data, self.line = path, names, delimiter, found.data, line
-        self._divided = found
+        self._divided, self._blanks = found, len(names) == 1
         self._begin()
 
     def _begin(self) -> None:
@@ -65,10 +70,13 @@ class Records:
 
     def read(self, typed: Mapping[str, Any], missing: tuple[str, ...]) -> Any:
         """The columns wanted, as one batch. Raises ArrowInvalid for a value of another type."""
-        if not self.data.strip(b"\r\n"):
+        if not (self.data if self._blanks else self.data.strip(b"\r\n")):
             return pyarrow.RecordBatch.from_pylist([], schema=pyarrow.schema(list(typed.items())))
+        block = BLOCK
+        while b"\r" in self.data[block - 1 :: block]:  # Arrow would lose the LF behind it, also between quotes
+            block += 1
         try:
-            table = self._parsed(typed, missing, BLOCK)
+            table = self._parsed(typed, missing, block)
         except pyarrow.ArrowCancelled:  # Arrow hands Ctrl-C on to whom it is meant for, but drops what it parsed
             table = self._parsed(typed, missing, len(self.data) + 1)
         except pyarrow.ArrowInvalid as error:
@@ -85,6 +93,7 @@ class Records:
             arrow_csv.ReadOptions(use_threads=False, column_names=self.names, block_size=block),
             arrow_csv.ParseOptions(
                 delimiter=self.delimiter,
+                ignore_empty_lines=not self._blanks,
                 newlines_in_values=b'"' in self.data,
                 invalid_row_handler=self._wrong_width,
             ),
@@ -141,7 +150,7 @@ class Records:
         """The line every record begins on, from 0; where it is not known yet, the piece is gone through once more."""
         if self._divided.lines is not None:
             return self._divided.lines
-        lines = _looked_through(self.data, self.delimiter, True, len(self.data)).lines
+        lines = _looked_through(self.data, self.delimiter, True, len(self.data), self._blanks).lines
         assert lines is not None
         return lines
 

@@ -153,7 +153,7 @@ class _File:
 
     def divided(self, data: bytes, whole: bool = True) -> Divided:
         """The records of some of its bytes."""
-        return divided(data, self.top.delimiter, whole, LONGEST)
+        return divided(data, self.top.delimiter, whole, LONGEST, len(self.names) == 1)
 
     def samples(self) -> Iterator[Divided]:
         """The first records; and, where the file can be entered anywhere, some from its middle and its end."""

@@ -130,7 +130,7 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
     if not types.is_dictionary(array.type):
         array = (array if kind in ("number", "date") else array.cast(pyarrow.string())).dictionary_encode()
     if types.is_floating(array.type.value_type):
-        words = pyarrow.array([_number_word(str(value)) for value in array.dictionary.to_numpy()], pyarrow.string())
+        words = pyarrow.array([number_word(str(value)) for value in array.dictionary.to_numpy()], pyarrow.string())
     elif kind == "date":
         words = _plain_seconds(array.dictionary.cast(pyarrow.string()))
     else:
@@ -184,12 +184,13 @@ def as_read(words: Any, kind: str) -> Any:
     """The words of a text file's column of numbers or dates, as `in_form` has those of typed columns: 1.0 is 1."""
     if kind not in ("number", "date"):
         return words
-    written = _number_word if kind == "number" else _date_word
+    written = number_word if kind == "number" else _date_word
     known = [written(word.strip(" ")) for word in words.dictionary.to_pylist()]
     return pyarrow.DictionaryArray.from_arrays(words.indices, pyarrow.array(known, pyarrow.string()))
 
 
-def _number_word(text: str) -> str:
+def number_word(text: str) -> str:
+    """A number as a word: 1.0 and 1 are the same."""
     if text.isascii() and text.lstrip("+-").isdigit() and len(text) < _LONG:
         return str(int(text))
     value = number(text)

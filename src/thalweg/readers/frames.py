@@ -8,7 +8,7 @@ import numpy as np
 from thalweg.errors import DataError, UsageError
 from thalweg.readers.arrays import matrix, refuse_non_finite
 from thalweg.readers.database import Database
-from thalweg.readers.forms import kind_of_type
+from thalweg.readers.forms import kind_of_type, number, number_word
 
 
 def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
@@ -98,7 +98,10 @@ def _kinds(batch: Any) -> dict[str, str]:
 
 
 def _table_of(frame: Any) -> tuple[Any, tuple[str, ...]]:
-    """A pandas frame as an Arrow table, and its columns of both numbers and words, which Arrow has no type for."""
+    """A pandas frame as an Arrow table, and those columns of numbers that have words among them.
+
+    Arrow has no type for numbers and words; they become words, and are numbers where nine in ten are.
+    """
     import pyarrow
 
     try:
@@ -107,16 +110,18 @@ def _table_of(frame: Any) -> tuple[Any, tuple[str, ...]]:
         mixed = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and _is_mixed(frame[name])]
         if not mixed:
             raise
+    shares = [frame[name].dropna().map(lambda value: number(str(value)) is not None).mean() for name in mixed]
     frame = frame.copy(deep=False)
     for name in mixed:
-        frame[name] = frame[name].map(str, na_action="ignore")
-    return pyarrow.Table.from_pandas(frame, preserve_index=False), tuple(map(str, mixed))
+        frame[name] = frame[name].map(lambda value: number_word(str(value)), na_action="ignore")
+    mostly = tuple(str(name) for name, share in zip(mixed, shares, strict=True) if share > 0.9)
+    return pyarrow.Table.from_pandas(frame, preserve_index=False), mostly
 
 
 def _is_mixed(column: Any) -> bool:
+    """Whether a column is one of words and numbers."""
     met = set(map(type, column.dropna()))
-    numbers = {one for one in met if issubclass(one, Number) and not issubclass(one, bool)}
-    return bool(numbers) and numbers < met and all(issubclass(one, str) for one in met - numbers)
+    return bool(met) and all(issubclass(one, str | Number) and not issubclass(one, bool) for one in met)
 
 
 def _refuse_names(frame: Any) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thalweg.readers.database import Database, file_literal
+from thalweg.readers.database import Database, file_literal, literal
 from thalweg.readers.files import is_packed
 
 
@@ -12,9 +12,12 @@ def json_lines(database: Database, path: Path) -> tuple[str, list[str]]:
     Those and other columns of several kinds, which DuckDB leaves as JSON, are texts in the select, unless there are
     objects or lists in them.
     """
-    packed = "gzip" if is_packed(path) else "uncompressed"
-    select = f"SELECT * FROM read_json_auto({file_literal(path)}, compression='{packed}')"
-    mixed = [str(name) for name, of_type, *_ in database.run(f"DESCRIBE {select}") if of_type == "JSON"]
+    file = f"{file_literal(path)}, compression='{'gzip' if is_packed(path) else 'uncompressed'}'"
+    # from all rows: where a sample tells, 1.5 is rounded in a column that began with whole numbers
+    described = database.run(f"DESCRIBE SELECT * FROM read_json_auto({file}, sample_size=-1)")
+    types = ", ".join(f"{literal(str(name))}: {literal(str(of_type))}" for name, of_type, *_ in described)
+    select = f"SELECT * FROM read_json({file}, columns={{{types}}})"
+    mixed = [str(name) for name, of_type, *_ in described if of_type == "JSON"]
     if not mixed:
         return select, []
     quoted = {name: '"' + name.replace('"', '""') + '"' for name in mixed}

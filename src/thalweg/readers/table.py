@@ -140,6 +140,8 @@ def listing(columns: Mapping[str, str]) -> str:
 def kind(duckdb_type: str) -> str:
     """What a DuckDB type is to us."""
     base = duckdb_type.upper().split("(")[0].split(" ")[0]
+    if base in ("NULL", '"NULL"'):  # nothing but holes
+        return "number"
     if base in _NUMBERS or base in _FLOATS:
         return "number" if not duckdb_type.endswith("]") else "other"
     if base == "BOOLEAN":

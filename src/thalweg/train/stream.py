@@ -185,7 +185,7 @@ def fit_online(
 def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
     """Pass after pass, reading and hashing each on a thread of its own while this one learns.
 
-    Two blocks wait at each, since some take longer than others: with one, a quarter of the time is waited away.
+    Two blocks wait at each, since some take longer than others: with one, a fifth of the time is waited away.
     """
 
     def rows() -> Generator[OnlineRows]:
