@@ -113,9 +113,7 @@ class Model:
 
         Raises UsageError for a threshold outside [0, 1].
         """
-        if not 0.0 <= threshold <= 1.0:
-            raise UsageError(f"threshold is {threshold!r}, but must lie between 0 and 1.")
-        return np.array(self.classes)[(probability > threshold).astype(int)]
+        return predicted(probability, self.classes, threshold)
 
     def evaluate(
         self, rows: Any, target: str | None = None, *, weights: Any = None, threshold: float = 0.5, **reading: Any
@@ -199,6 +197,13 @@ class Model:
             row = int(np.argmax(unknown))
             raise DataError(f"y holds {array[row]!r} in row {row}; this model knows {negative!r} and {positive!r}.")
         return (array == positive).astype(np.float64)
+
+
+def predicted(probability: np.ndarray, classes: tuple[Label, Label], threshold: float) -> np.ndarray:
+    """(n,) labels for probabilities (n,) of the positive class. Raises UsageError for a threshold outside [0, 1]."""
+    if not 0.0 <= threshold <= 1.0:
+        raise UsageError(f"threshold is {threshold!r}, but must lie between 0 and 1.")
+    return np.array(classes)[(probability > threshold).astype(int)]
 
 
 def is_array(rows: Any) -> bool:

@@ -12,7 +12,7 @@ from pyarrow.parquet import ParquetWriter
 from thalweg.ahead import ahead
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import DataError, OutputError
-from thalweg.model import Model, probabilities
+from thalweg.model import Model, predicted, probabilities
 from thalweg.output import reason, written_whole
 from thalweg.readers.forms import not_as_learnt
 from thalweg.readers.open_stream import open_stream
@@ -48,22 +48,24 @@ def score(model: Model, stream: Stream, threshold: float = 0.5) -> Generator[tup
 
     Raises DataError where the rows do not fit the model, with file, row and value.
     """
-    recipe, forms = model.recipe, _forms(model)
+    recipe, classes, intercept, forms = model.recipe, model.classes, model.standardized_intercept, _forms(model)
     if not forms:  # an intercept alone: any column tells how many rows there are
         forms = {next(iter(stream.columns)): "text"}
-    margins = recipe.margins_of(model.standardized_coef)
+    margins, offset_name = recipe.margins_of(model.standardized_coef), recipe.offset
+    part_rows = None if recipe.hashed is not None or recipe.compressed else rows_per_block(recipe.p)
+    del model, recipe  # of a model with hashed words more than half is names
     with one_blas_thread(), ahead(stream.chunks(forms), 2) as chunks:
         for chunk in chunks:
-            size = chunk.n if recipe.compressed else rows_per_block(recipe.p)  # dense rows may be far wider than read
-            for start in range(0, chunk.n, max(size, 1)):
+            size = part_rows or max(chunk.n, 1)  # dense rows may be far wider than read
+            for start in range(0, chunk.n, size):
                 part = chunk.part(start, min(start + size, chunk.n))
-                z = margins(part) + model.standardized_intercept
-                if recipe.offset is not None:
-                    offset = part.numbers(recipe.offset)
-                    refuse_infinite(offset, recipe.offset, "--offset", part.place)
+                z = margins(part) + intercept
+                if offset_name is not None:
+                    offset = part.numbers(offset_name)
+                    refuse_infinite(offset, offset_name, "--offset", part.place)
                     z = z + offset
                 probability = probabilities(z)[:, 1]
-                yield model.labels(probability, threshold), probability
+                yield predicted(probability, classes, threshold), probability
 
 
 def write_scores(scores: Generator[tuple[np.ndarray, np.ndarray]], output: Path) -> int:

@@ -44,10 +44,9 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
         for name in (model, source):
             if to.exists() and Path(name).exists() and to.samefile(name):
                 raise OutputError(f"{to}: this is a file that is read; choose another name.")
-    judge: Model = load(model)
-    scores = _scores(judge, source, keywords, threshold, to)
+    positive, scores = _scores(load(model), source, keywords, threshold, to)
     if json_:
-        print_json(_as_json(judge, scores, output))
+        print_json(_as_json(positive, scores, output))
         return
     from thalweg.scoring import as_csv, write_scores
 
@@ -60,8 +59,11 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
 
 def _scores(
     judge: "Model", source: str, keywords: dict[str, Any], threshold: float, output: Path | None
-) -> Generator[Any]:
-    """Labels and probabilities, chunk after chunk; a libsvm file is one. Raises OutputError for one that is read."""
+) -> tuple[Any, Generator[Any]]:
+    """The positive label; and labels and probabilities, chunk after chunk, of which a libsvm file is one.
+
+    The model is not kept for longer than it is needed. Raises OutputError for an output that is read.
+    """
     from thalweg.readers.files import kind_of, refuse_unreadable
     from thalweg.scoring import rows_for, score
 
@@ -70,14 +72,14 @@ def _scores(
         refuse_unreadable(path)
         if (keywords.get("format") or kind_of(path)) == "libsvm":
             probability = judge.predict_proba(source, **keywords)[:, 1]
-            return (scored for scored in [(judge.labels(probability, threshold), probability)])
+            return judge.classes[1], (scored for scored in [(judge.labels(probability, threshold), probability)])
     stream = rows_for(judge, source, **keywords)
     if output is not None:
         stream.refuse_output(output)
-    return score(judge, stream, threshold)
+    return judge.classes[1], score(judge, stream, threshold)
 
 
-def _as_json(judge: "Model", scores: Generator[Any], output: str | None) -> dict[str, Any]:
+def _as_json(positive: Any, scores: Generator[Any], output: str | None) -> dict[str, Any]:
     """What --json prints: every prediction, or, where they go to a file, how many there are."""
     from thalweg.scoring import write_scores
 
@@ -85,11 +87,11 @@ def _as_json(judge: "Model", scores: Generator[Any], output: str | None) -> dict
         begun = time.perf_counter()
         rows = write_scores(scores, Path(output))
         seconds = time.perf_counter() - begun
-        return {"rows": rows, "positive": judge.classes[1], "output": output, "seconds": seconds}
+        return {"rows": rows, "positive": positive, "output": output, "seconds": seconds}
     pieces = list(scores)
     return {
         "rows": sum(len(labels) for labels, _ in pieces),
-        "positive": judge.classes[1],
+        "positive": positive,
         "prediction": [label for labels, _ in pieces for label in labels.tolist()],
         "probability": [value for _, probability in pieces for value in probability.tolist()],
     }

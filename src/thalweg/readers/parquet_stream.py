@@ -12,7 +12,7 @@ from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
-ROWS = 16_000  # read at a time, fewer of wide tables
+ROWS = 20_000  # read at a time, fewer of wide tables
 _CELLS, _FEWEST = 40 * ROWS, 1000
 _BUFFER = 1 << 18
 

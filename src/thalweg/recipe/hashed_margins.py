@@ -19,8 +19,8 @@ class HashedMargins:
     """
 
     def __init__(self, column: HashedColumns, holes: Sequence[bool], coef: np.ndarray) -> None:
-        spec = column.hashing
-        self._column, self._hasher = column, Hasher(spec)
+        spec = column.hashing  # and nothing else of the column, whose words are as large as the weights
+        self._hasher = Hasher(spec)
         self._means, self._scales = np.array(column.means), np.array(column.scales)
         kept = [2 * i + j for i, hole in enumerate(holes) for j in range(1 + hole)]
         self._weights = np.zeros(spec.width)
@@ -45,7 +45,7 @@ class HashedMargins:
     def _add_words(self, chunk: Chunk, z: np.ndarray) -> None:
         """Those of categories."""
         hashes = np.empty(chunk.n, np.uint64)
-        for name in self._column.hashing.categories:
+        for name in self._hasher.hashing.categories:
             array = chunk.columns[name]
             if not is_dictionary(array.type):
                 self._hasher.add_strings(name, array, self._weights, hashes, z)
@@ -56,7 +56,7 @@ class HashedMargins:
             word_loops().add_coded(located([array.indices])[0], last[1], z)
 
     def _refuse_infinite(self, chunk: Chunk, numbers: np.ndarray) -> None:
-        for name, values in zip(self._column.hashing.numbers, numbers, strict=True):
+        for name, values in zip(self._hasher.hashing.numbers, numbers, strict=True):
             if np.isinf(values).any():
                 row = int(np.argmax(np.isinf(values)))
                 raise DataError(f"{chunk.place(row)}: {infinite(name, values[row])}")

@@ -32,7 +32,6 @@ from thalweg.train.streamed import classes_in, first_texts
 from thalweg.train.versions import library_versions
 
 ONLINE = "sgd"
-_WAITING = 2
 _ONLINE_OPTIONS = ("bits", "cross")
 _NOT_ONLINE = (
     "gradient_tol", "patience", "holdout", "schedule", "batch_size", "average", "threads", "kernel", "max_levels",
@@ -185,19 +184,19 @@ def fit_online(
 def _learn(run: OnlineRun, stream: Stream, epochs: int, checkpoint: Checkpoint | None, report: "_Report") -> Outcome:
     """Pass after pass, reading and hashing each on a thread of its own while this one learns.
 
-    Two blocks wait at each, since some take longer than others: with one, a fifth of the time is waited away.
+    Two blocks wait to be learnt, since some take longer to be read or hashed than others.
     """
 
     def rows() -> Generator[OnlineRows]:
         preparation = run.preparation()
-        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip"), _WAITING) as chunks:
+        with ahead(stream.chunks(run.forms, run.after, run.options.on_bad_row == "skip")) as chunks:
             for chunk in chunks:
                 yield preparation.rows(chunk)
 
     with gently() as interrupted:
         while True:
             report.begin()
-            with ahead(rows(), _WAITING) as prepared:
+            with ahead(rows(), 2) as prepared:
                 for block in prepared:
                     run.learn(block)
                     report.block(block.share)
