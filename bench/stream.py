@@ -8,7 +8,6 @@ value, which is the floor of what reading and hashing cost here.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -52,7 +51,6 @@ vw.finish()
 DUCKDB = """
 import json, sys, time, duckdb
 duckdb.sql("SET enable_progress_bar = false")
-duckdb.sql("SET threads = " + sys.argv[2])
 start = time.perf_counter()
 duckdb.sql(sys.argv[1]).fetchall()
 print(json.dumps({"seconds": time.perf_counter() - start}))
@@ -131,7 +129,6 @@ def _online(paths: clicks.Paths, rows: int, repeats: int) -> None:
         "logs": "VW, best, log counts",
         "duckdb parquet": "DuckDB hashing, Parquet",
         "duckdb csv": "DuckDB hashing, CSV",
-        "duckdb one": "the same, Parquet, on one core",
     }
     runs = _turns(
         {
@@ -142,7 +139,6 @@ def _online(paths: clicks.Paths, rows: int, repeats: int) -> None:
             "logs": lambda: _vw(paths.vw_log, logs),
             "duckdb parquet": lambda: _duckdb(_hashes(paths.parquet)),
             "duckdb csv": lambda: _duckdb(_hashes(paths.csv)),
-            "duckdb one": lambda: _duckdb(_hashes(paths.parquet), cores=1),
         },
         repeats,
     )
@@ -288,8 +284,8 @@ def _vw(path: Path, setting: str) -> Run:
     return _said([sys.executable, "-c", VW, arguments], f"vw {arguments}")
 
 
-def _duckdb(query: str, cores: int | None = None) -> Run:
-    return _said([sys.executable, "-c", DUCKDB, query, str(cores or os.cpu_count())], "DuckDB")
+def _duckdb(query: str) -> Run:
+    return _said([sys.executable, "-c", DUCKDB, query], "DuckDB")
 
 
 def _said(command: list[str], name: str) -> Run:
