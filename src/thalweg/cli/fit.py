@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from thalweg.cli.footprint import give_back
 from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
 from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
@@ -56,7 +57,7 @@ def command(
 
     try:
         with progress_observer(progress) as observers:
-            model = fit(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
+            model = fit(rows, holdout=held_out(holdout), observers=(*observers, give_back), **given, **keywords)
     except KeyboardInterrupt as early:
         raise KeyboardInterrupt(f"There is no model yet to keep. {early}".rstrip()) from None
     if model.outcome is Outcome.DIVERGING:
