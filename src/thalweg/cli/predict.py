@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
-from thalweg.errors import OutputError, UsageError
+from thalweg.errors import UsageError
 
 if TYPE_CHECKING:
     from thalweg.model import Model
@@ -37,13 +37,12 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
 
     from thalweg.model_file import load
     from thalweg.output import refuse_unwritable
+    from thalweg.readers.stream import refuse_read
 
     to = None if output is None else Path(output)
     if to is not None:
         refuse_unwritable(to)
-        for name in (model, source):
-            if to.exists() and Path(name).exists() and to.samefile(name):
-                raise OutputError(f"{to}: this is a file that is read; choose another name.")
+        refuse_read(to, (Path(model), Path(source)))
     positive, scores = _scores(load(model), source, keywords, threshold, to)
     if json_:
         print_json(_as_json(positive, scores, output))

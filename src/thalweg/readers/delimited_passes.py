@@ -17,6 +17,31 @@ def _copied(text: np.ndarray, begin: int, end: int, kept: np.ndarray, size: int)
 
 
 @loop
+def _behind_quotes(text: np.ndarray, at: int, line: int, whole: bool, fates: np.ndarray) -> tuple[int, int, int, int]:
+    """Go on behind a field's first quote to behind its last.
+
+    Returns where that is, its line, where the first line break of the field was passed (-1: there is none), and 0; or
+    instead of that what is known of a field that does not end.
+    """
+    n, second = len(text), -1
+    while True:
+        while at < n and text[at] != _QUOTE and text[at] != _LF:
+            at += 1
+        if at == n or (at + 1 == n and text[at] == _QUOTE and not whole):
+            return at, line, second, _OPEN
+        if text[at] == _LF:
+            at += 1
+            line += 1
+            second = at if second < 0 else second
+            if fates[line] != 0:
+                return at, line, second, fates[line]
+        elif at + 1 == n or text[at + 1] != _QUOTE:
+            return at + 1, line, second, 0
+        else:
+            at += 2
+
+
+@loop
 def divide(
     text: np.ndarray,
     delimiter: int,
@@ -55,21 +80,8 @@ def divide(
             if text[at] == _QUOTE:
                 if at > begin:
                     size, first = _copied(text, first, begin, kept, size), at
-                at += 1
-                closed = False
-                while not closed and fate == 0:
-                    while at < n and text[at] != _QUOTE and text[at] != _LF:
-                        at += 1
-                    if at == n or (at + 1 == n and text[at] == _QUOTE and not whole):
-                        fate = _OPEN
-                    elif text[at] == _LF:
-                        at += 1
-                        line += 1
-                        second = at if second < 0 else second
-                        fate = fates[line]
-                    else:
-                        closed = at + 1 == n or text[at + 1] != _QUOTE
-                        at += 1 if closed else 2
+                at, line, broken_at, fate = _behind_quotes(text, at + 1, line, whole, fates)
+                second = broken_at if second < 0 else second
                 if fate != 0:
                     break
                 behind = at

@@ -19,7 +19,7 @@ from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.delimited import LONGEST, Heading, heading, too_long
 from thalweg.readers.delimited_records import Divided, Records, divided
 from thalweg.readers.files import is_packed, opened, pieces
-from thalweg.readers.forms import Complaint, as_read, days, number, readable
+from thalweg.readers.forms import Complaint, as_read, days, mostly, number, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
 
 _PIECE = 3 << 19
@@ -97,9 +97,8 @@ class DelimitedStream(Stream):
 
 
 def _kind(words: Counter[str]) -> str:
-    """Nine values in ten make a column of numbers, of which the others are bad values: as in memory."""
     values, parsed = words.total(), sum(count for word, count in words.items() if number(word) is not None)
-    if not values or parsed > 0.9 * values:
+    if mostly(parsed, values):
         return "number"
     return "date" if parsed == 0 and all(days(word) is not None for word in words) else "text"
 

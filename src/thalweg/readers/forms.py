@@ -19,6 +19,11 @@ _DAY = 86400e6  # microseconds
 Complaint = Callable[[str, str, str], str]  # column, value, form wanted -> what is wrong
 
 
+def mostly(some: float, of: float) -> bool:
+    """Whether they are nine in ten: so many numbers make a column of numbers, of which the others are bad values."""
+    return some >= 0.9 * of
+
+
 def kind_of_type(of: Any) -> str:
     """What an Arrow type is to us: "number", "text", "boolean", "date" or "other"."""
     if types.is_dictionary(of):

@@ -8,7 +8,7 @@ import numpy as np
 from thalweg.errors import DataError, UsageError
 from thalweg.readers.arrays import matrix, refuse_non_finite
 from thalweg.readers.database import Database
-from thalweg.readers.forms import kind_of_type, number, number_word
+from thalweg.readers.forms import kind_of_type, mostly, number, number_word
 
 
 def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
@@ -114,8 +114,8 @@ def _table_of(frame: Any) -> tuple[Any, tuple[str, ...]]:
     frame = frame.copy(deep=False)
     for name in mixed:
         frame[name] = frame[name].map(lambda value: number_word(str(value)), na_action="ignore")
-    mostly = tuple(str(name) for name, share in zip(mixed, shares, strict=True) if share > 0.9)
-    return pyarrow.Table.from_pandas(frame, preserve_index=False), mostly
+    numbers = tuple(str(name) for name, share in zip(mixed, shares, strict=True) if mostly(share, 1.0))
+    return pyarrow.Table.from_pandas(frame, preserve_index=False), numbers
 
 
 def _is_mixed(column: Any) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from thalweg.readers.database import Database, file_literal, literal
 from thalweg.readers.files import is_packed
+from thalweg.readers.forms import mostly
 
 
 def json_lines(database: Database, path: Path) -> tuple[str, list[str]]:
@@ -29,5 +30,5 @@ def json_lines(database: Database, path: Path) -> tuple[str, list[str]]:
     found = iter(database.run(f"SELECT {asked} FROM ({select})")[0])
     counts = {name: (next(found), next(found), next(found)) for name in mixed}
     texts = [f"{quoted[name]} ->> '$' AS {quoted[name]}" for name, (nested, _, _) in counts.items() if not nested]
-    numbers = [name for name, (nested, filled, parsed) in counts.items() if not nested and parsed > 0.9 * filled]
+    numbers = [name for name, (nested, filled, parsed) in counts.items() if not nested and mostly(parsed, filled)]
     return f"SELECT * REPLACE ({', '.join(texts)}) FROM ({select})" if texts else select, numbers

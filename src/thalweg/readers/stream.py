@@ -1,7 +1,7 @@
 """What every stream is: named columns, read in chunks, in order, as often as asked and from anywhere on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +52,7 @@ class Stream(Columns, ABC):
 
     def refuse_output(self, path: Path) -> None:
         """Raise OutputError where a file written there would replace some of the rows, or be read as some."""
-        if any(path.exists() and file.exists() and path.samefile(file) for file in self.files):
-            raise OutputError(f"{path}: this is a file that is read; choose another name.")
+        refuse_read(path, self.files)
         if self.folder is not None:
             refuse_among(path, self.folder)
 
@@ -64,6 +63,12 @@ class Stream(Columns, ABC):
         Raises DataError, with file, row, column and value, for what cannot be read; with `skip` a row that cannot is
         left out.
         """
+
+
+def refuse_read(path: Path, files: Iterable[Path]) -> None:
+    """Raise OutputError for an output that is one of the files read."""
+    if any(path.exists() and file.exists() and path.samefile(file) for file in files):
+        raise OutputError(f"{path}: this is a file that is read; choose another name.")
 
 
 def refuse_among(path: Path, folder: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from thalweg.errors import DataError
 from thalweg.readers import DEFAULT_MISSING, Table
 from thalweg.readers.database import literal
+from thalweg.readers.forms import mostly
 from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, NumberColumn, TextColumn
 from thalweg.recipe.encode import Column
 from thalweg.recipe.recipe import Recipe
@@ -17,7 +18,6 @@ from thalweg.recipe.target import Target, find
 from thalweg.recipe.text import TextOptions, learn_text
 
 _IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category that happens not to repeat
-_MOSTLY_NUMBERS = 0.9
 
 
 def learn(
@@ -102,7 +102,7 @@ def _positive_sql(table: Table, target: Target) -> str:
 def _refuse_mostly_numbers(table: Table, name: str, missing: tuple[str, ...]) -> None:
     text = table.text(name, missing)
     filled, numbers = table.database.run(f"SELECT count({text}), count(TRY_CAST({text} AS DOUBLE)) FROM rows")[0]
-    if filled == 0 or numbers < _MOSTLY_NUMBERS * filled or numbers == filled:
+    if numbers == filled or not mostly(numbers, filled):
         return
     found = table.first_row(f"{text} IS NOT NULL AND TRY_CAST({text} AS DOUBLE) IS NULL", name)
     assert found is not None
@@ -128,7 +128,7 @@ def _looks_like(table: Table, name: str, missing: tuple[str, ...]) -> list[str]:
     source = f"(SELECT {text} AS t FROM rows WHERE {text} IS NOT NULL LIMIT 1000)"
     example, filled, *found = table.database.run(f"SELECT any_value(t), count(*), {tests} FROM {source}")[0]
     for words, count in zip(_SHAPES.values(), found, strict=True):
-        if filled and count > _MOSTLY_NUMBERS * filled:
+        if filled and mostly(count, filled):
             return [f"{name!r} is taken as words, as in {example!r}; they look like {words}."]
     return []
 
