@@ -301,7 +301,7 @@ def test_sparse_rows_give_the_dense_answer(made, kind, options):
 
 
 def test_epochs_spent_warns_and_names_the_way_out(made):
-    with pytest.warns(ConvergenceWarning, match=r"more max_iter.*certified gap is .* standardize=True") as caught:
+    with pytest.warns(ConvergenceWarning, match=r"certified gap is .*More max_iter.* standardize=True") as caught:
         model = LogisticRegression(solver="gd", max_iter=2).fit(*made)
     assert model.outcome_ is Outcome.EPOCHS_SPENT
     assert caught[0].filename == __file__

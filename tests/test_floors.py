@@ -33,7 +33,7 @@ FLOORS: list[list[str]] = [
     ["kernels"],
     ["engines"],
     ["objective"],
-    ["certificate", "optimizers", "probe", "stopping"],
+    ["certificate", "optimizers", "probe", "stationary", "stopping"],
     ["metrics", "solve", "model", "model_file", "scoring"],
     ["observers"],
     ["train"],

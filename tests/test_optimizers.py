@@ -122,11 +122,12 @@ def test_certified() -> None:
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_small_gradient_where_there_is_no_penalty(name: str) -> None:
+def test_without_a_penalty_a_run_ends_where_a_newton_step_hardly_moves_the_margins(name: str) -> None:
     problem = conditioned(6, l2=0.0)
     solution = run(problem, made(name))
-    assert solution.outcome is Outcome.SMALL_GRADIENT
-    assert solution.certificate.gradient_norm <= 1e-8
+    assert solution.outcome is Outcome.STATIONARY
+    apart = problem.X @ (solution.theta[:-1, 0] - problem.optimum[0][:-1].astype(float))
+    assert np.abs(apart + solution.theta[-1, 0] - float(problem.optimum[0][-1])).max() <= 1.1e-4  # 0.1·√tol
     assert solution.certificate.gap is None
     assert "no bound" in solution.certificate.reason
     # the decrement is √(g·H⁻¹g): half its square estimates the gap, to first order in the decrement and to P's rounding
@@ -219,7 +220,7 @@ def test_rows_that_only_their_offsets_classify_are_not_called_separated() -> Non
     problem = Problem(rng.standard_normal((40, 1)), y, offset=(2 * y - 1) * 6.0)
     solution = run(problem, Newton())
     assert np.isfinite(problem.optimum[0].astype(float)).all()
-    assert solution.outcome is Outcome.SMALL_GRADIENT
+    assert solution.outcome is Outcome.STATIONARY
 
 
 def test_weights_and_soft_labels_are_not_called_separated() -> None:
@@ -433,8 +434,8 @@ def test_duplicate_columns_without_a_penalty_still_reach_the_optimum(optimizer: 
     single = conditioned(23, l2=0.0)
     double = replace(single, X=np.hstack([single.X, single.X, np.zeros((300, 1))]))
     solution = run(double, optimizer)
-    assert solution.outcome is Outcome.SMALL_GRADIENT
-    assert solution.at.value[0] == pytest.approx(float(single.optimum[1]), rel=1e-12)
+    assert solution.outcome is Outcome.STATIONARY
+    assert solution.at.value[0] == pytest.approx(float(single.optimum[1]), rel=1e-9)  # margins within 0.1·√tol
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -445,7 +446,7 @@ def test_no_columns_leave_the_log_odds(name: str, l2: float) -> None:
     problem = Problem(np.zeros((6, 0)), y, weight, l2=l2)
     solution = run(problem, made(name))
     if name in FULL:
-        assert solution.outcome in (Outcome.CERTIFIED, Outcome.SMALL_GRADIENT)
+        assert solution.outcome in (Outcome.CERTIFIED, Outcome.STATIONARY)
         rate = weight @ y / weight.sum()
         assert solution.theta[0, 0] == pytest.approx(np.log(rate / (1 - rate)), abs=3e-3)  # √(2·1e-6/h), h > 0.2
     if solution.certificate.gap is not None:
@@ -458,7 +459,7 @@ def test_nothing_to_learn_is_an_end_too(name: str, l2: float) -> None:
     """No columns and no intercept: P is log 2."""
     problem = Problem(np.zeros((4, 0)), np.array([0.0, 1.0, 1.0, 0.0]), l2=l2, intercept=False)
     solution = run(problem, made(name))
-    assert solution.outcome is (Outcome.CERTIFIED if l2 else Outcome.SMALL_GRADIENT)
+    assert solution.outcome is (Outcome.CERTIFIED if l2 else Outcome.STATIONARY)
     assert solution.at.value[0] == pytest.approx(np.log(2.0), rel=2 * EPS)
 
 

@@ -9,7 +9,8 @@
     ├── RunError         the run itself could not go on                                  (exit code 1)
     └── OptionalDependencyError   a library for this feature is not installed            (exit code 1)
 
-`UsageError` and `DataError` are also `ValueError`, as callers of scikit-learn expect.
+`UsageError` and `DataError` are also `ValueError`, as callers of scikit-learn expect. `ConvergenceWarning` is no error:
+the result is there, but it is not what was asked for.
 """
 
 
@@ -47,3 +48,7 @@ class RunError(ThalwegError):
 
 class OptionalDependencyError(ThalwegError, ImportError):
     """A library that this feature needs is not installed; the message names the command that installs it."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A run ended before it reached what was asked of it."""

@@ -24,7 +24,7 @@ from thalweg.optimizers import OPTIMIZERS
 from thalweg.readers.arrays import matrix
 from thalweg.rows import MemoryRows, centre_and_scale, in_memory
 from thalweg.schedules import SCHEDULES
-from thalweg.stopping import Outcome
+from thalweg.stopping import Outcome, separated_by
 from thalweg.train.options import Options
 from thalweg.train.plan import choose, stages
 from thalweg.train.run import run
@@ -129,7 +129,12 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         for task in tasks:
             task.close()
         if not solution.outcome.converged and not any(task.stopped for task in tasks):
-            warnings.warn(self._warning(solution.sentence), ConvergenceWarning, stacklevel=3)
+            sentence = _in_python(solution.sentence)
+            if solution.outcome is Outcome.EPOCHS_SPENT and not self.standardize:
+                sentence += " Columns of one scale help: StandardScaler before the fit, or standardize=True."
+            if solution.recession is not None:
+                sentence += f" {separated_by(solution.recession, self._name_of)}"
+            warnings.warn(sentence, ConvergenceWarning, stacklevel=3)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -171,6 +176,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rows = in_memory(matrix(X), y, weight)
         return rows.standardized(*centre_and_scale(rows, bool(self.fit_intercept))) if self.standardize else rows
 
+    def _name_of(self, column: int) -> str:
+        names = getattr(self, "feature_names_in_", None)
+        return f"column {column} of X" if names is None else repr(str(names[column]))
+
     def _options(self, total_weight: float) -> Options:
         seed, strength = self.random_state, 1.0 / (self.C * total_weight)
         if not isinstance(seed, Integral):
@@ -180,13 +189,6 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             intercept=bool(self.fit_intercept), rate=self.rate, schedule=self.schedule, batch_size=self.batch_size,
             epochs=self.max_iter, seed=int(seed), threads=_threads(self.n_jobs),
         )  # fmt: skip
-
-    def _warning(self, sentence: str) -> str:
-        gap, reached = self.certificate_.relative_gap, f"No bound: {self.certificate_.reason}."
-        if gap is not None:
-            reached = f"The certified gap is {gap:.2g} of P; tol asks {self.tol:g}."
-        advice = " Columns of one scale help: StandardScaler before the fit, or standardize=True."
-        return f"{_in_python(sentence)} {reached}{advice if self.outcome_ is Outcome.EPOCHS_SPENT else ''}"
 
 
 def _threads(n_jobs: int | None) -> int | None:

@@ -19,7 +19,7 @@ from thalweg.errors import RunError
 from thalweg.kernels import Kernel, Want
 from thalweg.kernels.sums import Sums, Updates
 from thalweg.penalties import Penalty
-from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows, labels_of
+from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows, labels_of, null_model
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
@@ -190,7 +190,8 @@ class Objective:
         """P on the same rows with another penalty; what is known of the rows stays known, passes count from 0."""
         other = copy(self)
         other.penalty, other.counter = penalty, [0.0]
-        other.__dict__.pop("smoothness", None)
+        for name in ("smoothness", "largest_hessian"):
+            other.__dict__.pop(name, None)
         return other
 
     def revalued(self, at: Evaluation, before: Penalty) -> Evaluation:
@@ -219,12 +220,30 @@ class Objective:
             return int(self.rows.column_entries[columns].sum())
         return self.rows.n * len(columns)
 
+    @cached_property
+    def start(self) -> np.ndarray:
+        """(d, 1) where a run starts: zero weights, and the best intercept for them where rows have offsets.
+
+        Offsets may put all margins at zero weights far from 0, where the loss has no curvature.
+        """
+        theta = np.zeros((self.d, 1))
+        theta[self.rows.p :] = self._null[0]
+        return theta
+
+    @property
     def null_value(self) -> float:
-        """P at w = 0 and the best b without offsets: log-loss of the base rate, or log 2 without an intercept."""
+        """P at zero weights and the best intercept, or at `start` where there is none."""
+        return self._null[1]
+
+    @cached_property
+    def _null(self) -> tuple[float, float]:
+        memory = getattr(self.rows, "sample", None) if self.streamed else self.rows
+        if isinstance(memory, MemoryRows) and memory.offset is not None:
+            return null_model(memory, self.intercept)
         if not self.intercept:
-            return float(np.log(2.0))
+            return 0.0, float(np.log(2.0))
         rate = labels_of(self.rows).positive / self.total_weight
-        return -sum(q * float(np.log(q)) for q in (rate, 1.0 - rate) if q > 0.0)
+        return 0.0, -sum(q * float(np.log(q)) for q in (rate, 1.0 - rate) if q > 0.0)
 
     @cached_property
     def separating_weight(self) -> float:
@@ -236,15 +255,19 @@ class Objective:
         return labels.smallest if labels.hard else 0.0
 
     @cached_property
+    def largest_hessian(self) -> np.ndarray:
+        """(d, d) XᵀSX/(4S) + l2, which no ∇²P exceeds anywhere: the Hessian at margins 0. One pass."""
+        sums = self._fold(np.zeros((self.rows.p + 1, 1)), Want.HESSIAN, None, with_offset=False)
+        assert sums.hessian is not None and sums.border is not None
+        return np.asarray(self._hessian(sums.hessian / self.total_weight, sums.border / self.total_weight)[0])
+
+    @cached_property
     def smoothness(self) -> float:
         """L, the largest eigenvalue ∇²P can have anywhere: λmax(XᵀSX)/(4S) + l2; 1/L and 2/L are the safe rates."""
         if self.d == 0:
             return 1.0
         if self.d <= _GRAM_COLUMNS:
-            sums = self._fold(np.zeros((self.rows.p + 1, 1)), Want.HESSIAN, None, with_offset=False)
-            assert sums.hessian is not None and sums.border is not None
-            hessian = self._hessian(sums.hessian / self.total_weight, sums.border / self.total_weight)[0]
-            return float(eigvalsh(hessian, subset_by_index=[self.d - 1, self.d - 1])[0])
+            return float(eigvalsh(self.largest_hessian, subset_by_index=[self.d - 1, self.d - 1])[0])
         operator = LinearOperator((self.d, self.d), matvec=self._quarter_product, dtype=np.float64)
         start = np.random.default_rng(0).standard_normal(self.d)
         top = eigsh(operator, k=1, v0=start, tol=1e-3, return_eigenvectors=False)

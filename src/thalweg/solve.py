@@ -1,7 +1,7 @@
 """The only loop: step, certify, stop, tell the observers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,14 +10,15 @@ import numpy as np
 from thalweg.certificate import Certificate, certify
 from thalweg.errors import RunError
 from thalweg.events import Event, Observer
-from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers import Optimizer
-from thalweg.optimizers.linear import solve_symmetric
 from thalweg.probe import probe, worth_probing
+from thalweg.stationary import View, affordable, aim, hidden, view
 from thalweg.stopping import DivergenceWatch, HoldoutWatch, Outcome, Rules
 
-DEFAULT_GRADIENT_TOL = 1e-8  # for runs without a certificate (l2 = l1 = 0)
+_SEPARATIONS = (Outcome.SEPARATED, Outcome.QUASI_SEPARATED)
+_ARRIVED = 1e-8  # P of separated rows from which going on shows nothing new; and, of runs without a penalty and too
+# many columns for a Newton step, the gradient relative to the columns' own scales
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Solution:
     outcome      why the run ended, and `sentence`, which adds the particulars
     steps        taken in this run
     state        the optimizer's last state
+    recession    (p,) where the rows are separated along a direction: how much each column moves the margins along it,
+                 as a share of the most that any does
     """
 
     theta: np.ndarray
@@ -39,6 +42,7 @@ class Solution:
     sentence: str
     steps: int
     state: Any
+    recession: np.ndarray | None = None
 
 
 @dataclass
@@ -62,7 +66,7 @@ def solve(
     """Go down from theta (d, 1) until a rule ends it.
 
     `holdout` gives the held-out loss of a point. Ctrl-C ends the run with the best point so far, and raises
-    KeyboardInterrupt where that is zero. Raises RunError only when the very first evaluation fails.
+    KeyboardInterrupt where that is zero. Raises RunError where P overflows at the starting point.
     """
     run = _Run(objective, optimizer, rules, observers, holdout, clock or Clock(time.perf_counter()))
     # a point that overflows ends the run in words; NumPy's warnings on the way would only come before them
@@ -90,10 +94,12 @@ class _Run:
         self.best: tuple[Evaluation, Certificate, float | None] | None = None
         self.best_score = np.inf
         self.latest: tuple[Evaluation, Certificate, float | None]
+        self.unpenalised = objective.penalty.l2 == objective.penalty.l1 == 0.0
+        self.seen: tuple[Evaluation, View] | None = None  # the latest point that a Newton step judged
 
     def go(self, theta: np.ndarray) -> Solution:
         state = None
-        extra = ""
+        extra: tuple[str, ...] = ()
         try:
             state = self.optimizer.init(self.objective, theta)
             outcome = self.look(state, "start")
@@ -103,7 +109,7 @@ class _Run:
                 except RunError as error:
                     if self.optimizer.rate is None:
                         raise
-                    outcome, extra = Outcome.DIVERGING, str(error)
+                    outcome, extra = Outcome.DIVERGING, (f"({error})",)
                     break
                 self.steps += 1
                 outcome = self.look(state, "step")
@@ -138,14 +144,19 @@ class _Run:
     def verdict(self, state: Any, certificate: Certificate) -> Outcome | None:
         value = float(state.at.value[0])
         gradient_tol = self.rules.gradient_tol
-        if gradient_tol is None and self.objective.penalty.l2 == self.objective.penalty.l1 == 0.0:
-            gradient_tol = DEFAULT_GRADIENT_TOL
         if certificate.relative_gap is not None and certificate.relative_gap <= self.rules.tol:
             return Outcome.CERTIFIED
         if gradient_tol is not None and certificate.gradient_norm <= gradient_tol:
             return Outcome.SMALL_GRADIENT
         if not np.isfinite(value):
+            if self.steps == 0:
+                raise RunError(
+                    "the objective is infinite at the starting point: some margin or the sum of the losses overflows. "
+                    "Use smaller offsets, weights or columns."
+                )
             return Outcome.DIVERGING
+        if gradient_tol is None and self.unpenalised and (arrived := self.arrived(state)) is not None:
+            return arrived
         if self.watch.lost_patience:
             return Outcome.HOLDOUT_ROSE
         if state.stuck:
@@ -155,6 +166,43 @@ class _Run:
         if self.steps >= self.rules.epochs:
             return Outcome.EPOCHS_SPENT
         return None
+
+    def arrived(self, state: Any) -> Outcome | None:
+        """Whether a run without a penalty is where it was going, or P has no minimum."""
+        at, tol, reach = state.at, self.rules.tol, state.newton_reach
+        if self.separated(at) and float(at.value[0]) <= _ARRIVED:
+            return Outcome.SEPARATED
+        if not affordable(self.objective):
+            small = reach is not None and reach <= aim(tol)
+            return Outcome.STATIONARY if small or self.flat(at) else None
+        if reach is not None and reach <= aim(tol):
+            before = state.before or at
+            if before.hessian is None or at.gradient is None:
+                return self.judged(at)
+            concealed = hidden(before.hessian[0], at.gradient, float(at.value[0]), tol)
+            return None if concealed else Outcome.STATIONARY
+        moves_for_nothing = reach is not None and state.before is not None and reach > 0.1 and (
+            float(state.before.value[0] - at.value[0]) <= max(tol, _ARRIVED) * float(at.value[0])
+        )  # fmt: skip
+        return self.judged(at) if state.stuck or moves_for_nothing or self.probes(state) else None
+
+    def judged(self, at: Evaluation) -> Outcome | None:
+        """What a Newton step from there says of a run without a penalty."""
+        seen = self.look_around(at)
+        if seen.recedes:
+            return Outcome.SEPARATED if self.separated(at) else Outcome.QUASI_SEPARATED
+        return Outcome.STATIONARY if seen.reach <= aim(self.rules.tol) and not seen.hidden else None
+
+    def look_around(self, at: Evaluation) -> View:
+        if self.seen is None or self.seen[0] is not at:
+            self.seen = at, view(self.objective, at, self.rules.tol)
+        return self.seen[1]
+
+    def flat(self, at: Evaluation) -> bool:
+        """Whether the gradient is small in the columns' own units: a column's is at most √(Σsx²/S·Σsr²/S)."""
+        assert at.gradient is not None
+        scale = np.sqrt(4.0 * self.objective.squares[:, None] * 2.0 * float(at.loss[0]))
+        return bool((np.abs(at.gradient) <= _ARRIVED * scale).all())
 
     def separated(self, at: Evaluation) -> bool:
         """Whether the loss alone proves it: with S·loss < log 2 times the smallest weight, every row is on its side."""
@@ -197,31 +245,53 @@ class _Run:
         for observer in self.observers:
             observer(event)
 
-    def end(self, state: Any, outcome: Outcome, extra: str) -> Solution:
+    def end(self, state: Any, outcome: Outcome, extra: tuple[str, ...]) -> Solution:
         assert self.best is not None
         # the point that was certified, though P's rounding may rank another first
-        at, certificate, loss = self.latest if outcome is Outcome.CERTIFIED else self.best
-        if outcome in (Outcome.SMALL_GRADIENT, Outcome.EPOCHS_SPENT, Outcome.STALLED) and self.separated(at):
-            outcome = Outcome.SEPARATED
-        sentence = outcome.value
-        if outcome is Outcome.DIVERGING:
-            used = self.optimizer.rate or 0.0
-            sentence += f" The largest stable rate is {self.largest_stable_rate():.3g}; the run used {used:.3g}."
-        if extra:
-            sentence += f" ({extra})"
-        if outcome is not Outcome.INTERRUPTED:  # who pressed Ctrl-C does not wait for two more passes
+        arrived = outcome in (Outcome.CERTIFIED, Outcome.STATIONARY)
+        at, certificate, loss = self.latest if arrived else self.best
+        if outcome is not Outcome.INTERRUPTED and np.isfinite(at.value[0]):  # Ctrl-C does not wait for more passes
             if worth_probing(self.objective, at, certificate, self.rules.tol):
                 certificate = probe(self.objective, at, certificate)
-            if certificate.gap is None:
-                certificate = self.with_decrement(at, certificate)
+            if self.unpenalised and affordable(self.objective):
+                certificate = replace(certificate, newton_decrement=self.look_around(at).decrement)
+        outcome = self.after_all(outcome, at, certificate)
+        recession = None
+        if self.seen is not None and self.seen[1].recedes and outcome in _SEPARATIONS:
+            moved = np.abs(self.seen[1].step[: self.objective.rows.p, 0]) * np.sqrt(self.objective.data_squares)
+            recession = moved / max(float(moved.max(initial=0.0)), 1e-300)
+        sentence = " ".join((outcome.value, *self.particulars(outcome, at, certificate), *extra))
         self.send(self.event("end", at, certificate, holdout_loss=loss, state=state, outcome=sentence))
-        return Solution(at.theta, at, certificate, outcome, sentence, self.steps, state)
+        return Solution(at.theta, at, certificate, outcome, sentence, self.steps, state, recession)
 
-    def with_decrement(self, at: Evaluation, certificate: Certificate) -> Certificate:
-        """Where no bound exists, the Newton decrement, as long as its Hessian is affordable."""
-        if self.objective.d == 0 or self.objective.d > 1000:
-            return certificate
-        hessian = self.objective.evaluate(at.theta, Want.HESSIAN).hessian
-        assert hessian is not None and at.gradient is not None
-        square = float(np.vdot(at.gradient, solve_symmetric(hessian[0], at.gradient)))
-        return replace(certificate, newton_decrement=float(np.sqrt(max(square, 0.0))))
+    def after_all(self, outcome: Outcome, at: Evaluation, certificate: Certificate) -> Outcome:
+        """The outcome, once the last look at the point kept is known."""
+        tol = self.rules.tol
+        short = outcome in (Outcome.EPOCHS_SPENT, Outcome.STALLED)
+        if short and certificate.relative_gap is not None and certificate.relative_gap <= tol:
+            return Outcome.CERTIFIED
+        if self.unpenalised and (short or outcome in (Outcome.SMALL_GRADIENT, Outcome.HOLDOUT_ROSE)):
+            if self.separated(at):
+                return Outcome.SEPARATED
+            if self.seen is not None and self.seen[0] is at:
+                seen = self.seen[1]
+                if seen.recedes:
+                    return Outcome.QUASI_SEPARATED
+                if short and self.rules.gradient_tol is None and seen.reach <= aim(tol) and not seen.hidden:
+                    return Outcome.STATIONARY
+        return outcome
+
+    def particulars(self, outcome: Outcome, at: Evaluation, certificate: Certificate) -> Iterator[str]:
+        """What was reached, and what may help, where that is not all that was asked."""
+        if outcome is Outcome.DIVERGING and self.optimizer.rate is not None:
+            used = self.optimizer.rate
+            yield f"The largest stable rate is {self.largest_stable_rate():.3g}; the run used {used:.3g}."
+        if outcome.converged or outcome in _SEPARATIONS:
+            return
+        if certificate.relative_gap is not None:
+            yield f"The certified gap is {certificate.relative_gap:.2g} of P; tol asks {self.rules.tol:g}."
+        elif certificate.newton_decrement is not None:
+            share = 0.5 * certificate.newton_decrement**2 / max(float(at.value[0]), 1e-300)
+            yield f"P may still fall by about {share:.2g} of itself."
+        if outcome.advice:
+            yield outcome.advice

@@ -1,6 +1,7 @@
 """The command line, `thalweg COMMAND`. Only click is imported before a command runs."""
 
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -37,7 +38,11 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exits with 0 done, 1 a problem in the data or the run, 2 wrong usage, 130 after Ctrl-C."""
+    """Run the command line.
+
+    Exits with 0 done, 1 a problem in the data or the run, 2 wrong usage, 3 done but above the tolerance asked for, 130
+    after Ctrl-C.
+    """
     from thalweg.cli import footprint
 
     footprint.reduce()
@@ -47,9 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command line, its complaint written to stderr as one sentence."""
     try:
-        from thalweg.errors import ThalwegError
+        from thalweg.errors import ConvergenceWarning, ThalwegError
 
-        return _run(arguments, ThalwegError)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            warnings.simplefilter("ignore", ConvergenceWarning)  # commands print it and exit with 3
+            return _run(arguments, ThalwegError)
     except KeyboardInterrupt as interrupt:
         return complain(f"interrupted. {interrupt}".rstrip(), 130)
 
@@ -75,6 +83,10 @@ def _run(arguments: list[str] | None, refusal: type[Any]) -> int:
     except OSError as error:
         return complain(f"{error.filename or 'standard output'}: {error.strerror or error}.", 1)
     return result if isinstance(result, int) else 0
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    complain(f"warning: {message}", 0)
 
 
 def complain(sentence: str, code: int) -> int:

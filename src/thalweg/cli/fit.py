@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from thalweg.cli.footprint import give_back
-from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
+from thalweg.cli.options import UNFINISHED, as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
 from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
 
@@ -70,7 +70,9 @@ def command(
         from thalweg.report import fitted, show
 
         show(fitted(model, path))
-    return 130 if model.outcome is Outcome.INTERRUPTED else 0
+    if model.outcome is Outcome.INTERRUPTED:
+        return 130
+    return 0 if model.outcome.converged else UNFINISHED
 
 
 def output_path(train: str | None, output: str | None) -> Path:

@@ -9,6 +9,8 @@ from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
 
 Command = Callable[..., Any]
 
+UNFINISHED = 3  # exit code: the result is written, but the run ended above its tolerance
+
 _READING = (
     click.option("--no-header", is_flag=True, help="The file has no column names; they are column0, column1, ..."),
     click.option("--format", type=click.Choice(["csv", "tsv", "parquet", "jsonl", "libsvm"]), help="Kind of the file."),

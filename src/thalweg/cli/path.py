@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from thalweg.cli.fit import output_path, refuse_output
-from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
+from thalweg.cli.options import UNFINISHED, as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
 
 
@@ -65,4 +65,6 @@ def command(
         from thalweg.report import path_table, show
 
         show(path_table(path, output))
-    return 130 if path.interrupted else 0
+    if path.interrupted:
+        return 130
+    return 0 if path.converged else UNFINISHED

@@ -23,6 +23,7 @@ class NesterovState:
     updates: int
     rate: float | None = None
     before: None = None
+    newton_reach: None = None
     stuck: bool = False
 
 

@@ -54,7 +54,7 @@ class Reduced:
     at          the point, with gradient and border
     curvatures  that its evaluation left
     free        (p, 1) the weights that may move; None for all
-    damping     added to the Hessian, as a share of its largest diagonal
+    damping     added to the Hessian, as a share of the largest diagonal it has anywhere
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Reduced:
         self.objective, self.curvatures = objective, curvatures
         self.p, self.l2 = objective.rows.p, objective.penalty.l2
         self.free = np.ones((self.p, 1), dtype=bool) if free is None else free
-        self.H_wb, self.H_bb = at.border[:-1], float(at.border[-1, 0])
+        self.H_wb, self.H_bb = at.border[:-1], float(at.border[-1, 0]) + 0.25 * damping
         self.follows = objective.intercept and self.H_bb > 0.0
         squares = objective.data_squares[:, None]
         self.damping = damping * (squares + self.l2)

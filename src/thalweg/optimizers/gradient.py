@@ -15,6 +15,7 @@ class GradientState:
     updates: int
     rate: float | None = None
     before: None = None
+    newton_reach: None = None
     stuck: bool = False
 
 

@@ -17,6 +17,7 @@ class LbfgsState:
     moves: tuple[tuple[np.ndarray, np.ndarray], ...] = ()  # (θ⁺ - θ, ∇⁺ - ∇), oldest first
     rate: float | None = None
     before: None = None
+    newton_reach: None = None
     stuck: bool = False
 
 

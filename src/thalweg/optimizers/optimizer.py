@@ -26,6 +26,11 @@ class State(Protocol):
         ...
 
     @property
+    def newton_reach(self) -> float | None:
+        """By how much the last step moved the margins at most, if it was a full Newton step."""
+        ...
+
+    @property
     def stuck(self) -> bool:
         """Whether no decrease could be found: float64 has no better point in this direction."""
         ...

@@ -50,6 +50,7 @@ class OrthantNewtonState:
     damping: float = 0.0
     rate: float | None = None
     before: None = None
+    newton_reach: None = None
     stuck: bool = False
 
 

@@ -19,6 +19,7 @@ class StochasticState:
     mean: np.ndarray | None = None
     rate: float | None = None
     before: None = None
+    newton_reach: None = None
     stuck: bool = False
 
 

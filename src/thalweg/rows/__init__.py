@@ -6,6 +6,7 @@ from thalweg.rows.dense import DenseRows, rows_per_block
 from thalweg.rows.labels import Labels, labels_of
 from thalweg.rows.memory import MemoryRows, in_memory
 from thalweg.rows.moments import centre_and_scale
+from thalweg.rows.null_model import null_model
 from thalweg.rows.sparse import SparseRows
 from thalweg.rows.squares import column_squares
 
@@ -22,5 +23,6 @@ __all__ = [
     "column_squares",
     "in_memory",
     "labels_of",
+    "null_model",
     "rows_per_block",
 ]

@@ -1,9 +1,10 @@
 """Request in, model out: the one assembly every face calls."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thalweg.errors import UsageError
+from thalweg.errors import ConvergenceWarning, UsageError
 from thalweg.events import Observer
 from thalweg.model import Model
 from thalweg.observers import Trace
@@ -97,20 +98,28 @@ def fit(
     checkpoint    of a stream: a folder to keep the run's place in, `every` so often ("60s", "5m"); `resume` goes on
     observers     called with each `thalweg.events.Event`
 
-    Ctrl-C ends the run and returns the best model so far. Raises UsageError for options that contradict each other,
-    DataError for rows that cannot be used, RunError where the objective overflows.
+    A run that ends above its tolerance warns with a ConvergenceWarning; the model's `outcome` and `sentence` say why.
+    Ctrl-C ends the run, warns, and returns the best model so far. Raises UsageError for options that contradict each
+    other, DataError for rows that cannot be used, RunError where the objective overflows.
     """
     given = plain({name: value for name, value in locals().items() if name not in ("rows", "observers")})
     if stream:
         # streams need readers that arrays and tables in memory do not
         from thalweg.train.stream import fit_stream
 
-        return fit_stream(rows, given, source_of(given), observers)
+        return warn_unfinished(fit_stream(rows, given, source_of(given), observers))
     _refuse_stream_options(given)
     request = requested(rows, given)
     trace = Trace()
     ran = run(request.prepared.rows, request.options, (trace, *observers), request.prepared.holdout)
-    return model_of(request, ran, trace)
+    return warn_unfinished(model_of(request, ran, trace))
+
+
+def warn_unfinished(model: Model) -> Model:
+    """The model, with a ConvergenceWarning to the caller of `fit` where it is not what was asked for."""
+    if not model.outcome.converged:
+        warnings.warn(model.sentence, ConvergenceWarning, stacklevel=3)
+    return model
 
 
 def _refuse_stream_options(given: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A path over l1, from the strength that keeps all weights at zero downwards, each begun where the last one ended."""
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from inspect import signature
@@ -11,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from thalweg.engines import Threads
-from thalweg.errors import RunError, UsageError
+from thalweg.errors import ConvergenceWarning, RunError, UsageError
 from thalweg.events import Observer
 from thalweg.kernels import Want
 from thalweg.model import Model
@@ -66,6 +67,11 @@ class Path:
         return model_of(replace(self._request, options=options), run, trace)
 
     @property
+    def converged(self) -> bool:
+        """Whether every strength was fitted to its tolerance, and none was left out."""
+        return not self.interrupted and all(run.solution.outcome.converged for run, _ in self._runs)
+
+    @property
     def best(self) -> int:
         """Which strength has the lowest held-out loss. Raises UsageError where no rows were held out."""
         if self.holdout_loss is None:
@@ -93,7 +99,9 @@ def fit_path(
     options    every other keyword of `thalweg.fit` but method, l1, l2 and patience, with the same meaning
 
     Raises UsageError for strengths that are none, and all that `thalweg.fit` raises. Ctrl-C ends the path with the
-    strengths done so far. Source: Friedman, Hastie and Tibshirani, Regularization Paths, 2010.
+    strengths done so far. It warns with a ConvergenceWarning where a strength ends above its tolerance, or is left out.
+
+    Source: Friedman, Hastie and Tibshirani, Regularization Paths, 2010.
     """
     own = {name: parameter.default for name, parameter in signature(fit).parameters.items()}
     refused = {"method": f"a path is fitted by {_METHOD}", "l1": "l1s gives the strengths", "l2": "l1_ratio gives it",
@@ -112,10 +120,21 @@ def fit_path(
             raise UsageError(f"{name} is {share!r}, but must lie above 0 and not above 1.")
     request = requested(rows, plain({**own, **options, "target": target, "method": _METHOD}))
     try:
-        return _Walk(request, float(l1_ratio), observers).go(int(points or 100), float(ratio), l1s)
+        path = _Walk(request, float(l1_ratio), observers).go(int(points or 100), float(ratio), l1s)
     except RunError:
         refuse_non_finite(request.prepared.rows.X)
         raise
+    if not path.converged:
+        warnings.warn(_unfinished(path), ConvergenceWarning, stacklevel=2)
+    return path
+
+
+def _unfinished(path: Path) -> str:
+    if path.interrupted:
+        return f"Interrupted: the {len(path.l1)} strengths done so far were kept."
+    short = [i for i, (run, _) in enumerate(path._runs) if not run.solution.outcome.converged]
+    first = path._runs[short[0]][0].solution.sentence
+    return f"{len(short)} of {len(path.l1)} strengths ended early; the first, l1 = {path.l1[short[0]]:.3g}: {first}"
 
 
 class _Walk:
@@ -174,7 +193,7 @@ class _Walk:
         if self.options.intercept:
             alone = DenseRows(np.zeros((self.rows.n, 0)), self.rows.y, self.rows.weight, self.rows.offset)
             constant = Objective(alone, kernel_for(alone, "auto"), self.engine, penalty(0.0, 0.0))
-            theta[p:] = solve(constant, Newton(1e-12), np.zeros((1, 1)), Rules(gradient_tol=1e-14)).theta
+            theta[p:] = solve(constant, Newton(1e-12), constant.start, Rules(gradient_tol=1e-14)).theta
         at = self.objective.evaluate(theta, Want.GRADIENT)
         self.clock.passes += self.objective.passes
         assert at.gradient is not None

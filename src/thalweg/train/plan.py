@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from thalweg.kernels import Kernel, kernel
 from thalweg.optimizers import OPTIMIZERS, Method, Optimizer, Settings
 from thalweg.rows import MemoryRows, Rows, SparseRows
@@ -20,6 +18,7 @@ _ROWS_PER_PARAMETER = 250  # a sample's optimum is about d/(2·rows) too high on
 _FEWEST_SAMPLED_ROWS = 5000
 _L1_TIMES = (1000.0, 100.0, 10.0)  # where rows do not determine the weights, l1 alone does: from few weights to many
 _LOOSE = 0.01
+SECOND_EPOCHS = 100  # of the method that goes on where another one stalled
 _GROWTH = (16, 4, 1)  # of a stream's sample: from a sixteenth of it to all
 _STRIDES = (32, 16, 8, 4)  # the sparsest that leaves enough rows; one stage measured faster than two
 
@@ -128,6 +127,11 @@ def sample(rows: MemoryRows | StreamRows, stride: int) -> Rows:
     return rows if stride == 1 else rows.every(stride)
 
 
-def start(p: int, intercept: bool) -> np.ndarray:
-    """Where every fit starts: zero, (d, 1)."""
-    return np.zeros((p + int(intercept), 1))
+def second_method(stalled: Optimizer, d: int, tol: float) -> Optimizer:
+    """What may still find a better point where that method found none."""
+    settings = Settings(epochs=SECOND_EPOCHS, tol=tol)
+    if not stalled.smooth_only:
+        return OPTIMIZERS["nesterov"].make(settings)
+    if stalled.name == "lbfgs" and d <= _NEWTON_COLUMNS:
+        return OPTIMIZERS["newton"].make(settings)
+    return OPTIMIZERS["lbfgs" if stalled.name == "newton-cg" else "newton-cg"].make(settings)

@@ -10,8 +10,10 @@ from thalweg.errors import UsageError
 from thalweg.metrics import evaluate
 from thalweg.model import Model, probabilities
 from thalweg.observers import Trace
-from thalweg.recipe import TextOptions
+from thalweg.recipe import Recipe, TextOptions
 from thalweg.rows import MemoryRows
+from thalweg.solve import Solution
+from thalweg.stopping import separated_by
 from thalweg.train.data import Prepared, Source, prepare
 from thalweg.train.options import Options, flag
 from thalweg.train.run import Run
@@ -100,7 +102,7 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
         standardized_intercept=float(theta[p]) if options.intercept else 0.0,
         objective=float(solution.at.value[0]),
         outcome=solution.outcome,
-        sentence=solution.sentence,
+        sentence=_sentence(solution, prepared.recipe),
         certificate=solution.certificate,
         method=ran.method,
         reason=ran.reason,
@@ -119,6 +121,13 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
         },
         versions=library_versions(),
     )
+
+
+def _sentence(solution: Solution, recipe: Recipe) -> str:
+    """How the run ended, with the columns named along which the rows are separated."""
+    if solution.recession is None:
+        return solution.sentence
+    return f"{solution.sentence} {separated_by(solution.recession, lambda j: repr(recipe.terms[j].name))}"
 
 
 def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:

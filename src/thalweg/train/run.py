@@ -21,7 +21,7 @@ from thalweg.rows import MemoryRows, SparseRows
 from thalweg.solve import Clock, Solution, solve
 from thalweg.stopping import Outcome
 from thalweg.train.options import Options
-from thalweg.train.plan import Stage, choose, kernel_for, sample, stages, start
+from thalweg.train.plan import SECOND_EPOCHS, Stage, choose, kernel_for, sample, second_method, stages
 from thalweg.train.stream_rows import StreamRows
 from thalweg.train.warm_start import warm_start
 
@@ -116,18 +116,16 @@ def run_stages(
     `tell` hears where they led: at their end, or where they were interrupted. Streamed rows raise KeyboardInterrupt
     where no pass over all of them has ended.
     """
-    theta = start(rows.p, options.intercept)
+    theta: np.ndarray | None = None
     warm: dict[str, Any] = {}
-    best, value, sampled = theta, np.nan, 0
     if begun is not None:
         theta, warm, plan = begun.theta, begun.warm, plan[-1:]
+    best, value, sampled = theta, np.nan, 0
     for stage in plan:
         last = stage is plan[-1]
         part = rows if last and isinstance(rows, StreamRows) else sample(rows, stage.stride)
         if part.total_weight <= 0.0:
             continue
-        if last and begun is None and tell is not None:
-            tell(Begun(theta, warm, best, value, sampled))
         objective = Objective(
             part,
             kernel_for(rows, options.kernel),
@@ -136,6 +134,10 @@ def run_stages(
             options.intercept,
             part.n / rows.n,
         )
+        if theta is None or best is None:
+            theta = best = objective.start
+        if last and begun is None and tell is not None:
+            tell(Begun(theta, warm, best, value, sampled))
         optimizer = replace(stage.optimizer, **warm) if isinstance(stage.optimizer, Newton) else stage.optimizer
         loss = held_out_loss(holdout, options, engine) if holdout is not None and last else None
         clock.stage = stage.name
@@ -160,7 +162,33 @@ def run_stages(
             # the gap that a sample's optimum has on all rows is about d/(2·rows of the sample)
             theta, metric = warm_start(theta, solution.state.metric, part, options.standardize)
             warm = {"metric": metric, "expected": objective.d / (2.0 * part.n)}
+    if solution.outcome is Outcome.STALLED:
+        solution = _by_another(objective, solution, stage, options, observers, loss, clock)
     return solution
+
+
+def _by_another(
+    objective: Objective,
+    stalled: Solution,
+    stage: Stage,
+    options: Options,
+    observers: Sequence[Observer],
+    loss: Callable[[np.ndarray], float] | None,
+    clock: Clock,
+) -> Solution:
+    """Where a method found no better point, another one from the same point; the better of the two."""
+    other = second_method(stage.optimizer, objective.d, options.tol)
+    clock.stage = f"all rows, by {other.name} since {stage.optimizer.name} stalled"
+    again = objective.with_penalty(objective.penalty)
+    rules = replace(stage.rules, epochs=min(stage.rules.epochs, SECOND_EPOCHS), patience=None)
+    try:
+        found = solve(again, other, stalled.theta, rules, observers, loss, clock)
+    except (KeyboardInterrupt, RunError):
+        return stalled
+    clock.passes += again.passes
+    if not found.outcome.converged and not found.at.value[0] < stalled.at.value[0]:
+        return stalled
+    return replace(found, steps=stalled.steps + found.steps)
 
 
 def _at_all_rows(rows: MemoryRows, solution: Solution, options: Options, l2: float, engine: Engine) -> Solution:
