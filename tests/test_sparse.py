@@ -530,6 +530,7 @@ def test_the_files_reach_the_optima_of_an_independent_solver(
 @needs_data
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("method", ["auto", "newton-cg"])
+@pytest.mark.filterwarnings("ignore:Perfectly separated")
 def test_a_separable_set_says_so(standardize: bool, method: str) -> None:
     path = SHARED / "mushrooms" / "agaricus.train.gz"
     model = thalweg.fit(path, l2=0.0, standardize=standardize, method=method)
@@ -570,12 +571,23 @@ def test_a_timestamp_beside_words_keeps_its_digits() -> None:
     assert beside.outcome is thalweg.Outcome.CERTIFIED and beside.objective <= alone.objective * 1.001
 
 
-def test_a_sparse_column_too_far_from_zero_gets_a_note() -> None:
+def test_a_sparse_column_far_from_zero_keeps_its_digits() -> None:
     X, y = random_rows(13)
-    far = sp.hstack([X, sp.csr_array(1e8 + np.arange(300.0)[:, None])], format="csr")
-    (note,) = thalweg.fit((far, y)).notes
+    shifts = np.arange(300.0)[:, None] - 150.0
+    near = thalweg.fit((sp.hstack([X, sp.csr_array(shifts + 500.0)], format="csr"), y), tol=1e-12)
+    for base in (1e8, 1e12, 1e15):
+        far = thalweg.fit((sp.hstack([X, sp.csr_array(base + shifts)], format="csr"), y), tol=1e-12)
+        assert far.objective == pytest.approx(near.objective, rel=1e-11) and far.notes == ()
+
+
+def test_a_sparse_column_far_from_zero_whose_zeros_weigh_nothing_gets_a_note() -> None:
+    X, y = random_rows(13)
+    column = 1e8 + np.arange(300.0)[:, None]
+    column[7], weight = 0.0, np.ones(300)
+    weight[7] = 0.0
+    far = sp.hstack([X, sp.csr_array(column)], format="csr")
+    (note,) = thalweg.fit((far, y), weights=weight).notes
     assert "'x40' lies 1e+06 deviations from 0" in note
-    assert thalweg.fit((X, y)).notes == ()
 
 
 @pytest.mark.parametrize("C", [0.3, 3.0])

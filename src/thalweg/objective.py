@@ -23,7 +23,7 @@ from thalweg.rows import Block, MemoryRows, RandomAccessRows, Rows, SparseRows, 
 
 _GRAM_COLUMNS = 1000  # up to here one pass for the whole Gram matrix is cheaper than the passes of a Lanczos run
 
-_TOO_LARGE = "the square of some column overflows. Standardise the columns, or scale the large ones down."
+_TOO_LARGE = "a sum of squares overflows: some column or sample weight is too large. Scale it down."
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,7 @@ class Objective:
         if np.isnan(sums.loss).any():
             raise RunError(
                 "the objective is not a number at this point: some margin overflowed. "
-                "Standardise the columns, or use a smaller --rate."
+                "Scale columns, weights or offsets of extreme size down, or use a smaller --rate."
             )
         if sums.hessian is not None and not np.isfinite(sums.hessian).all():
             raise RunError(_TOO_LARGE)

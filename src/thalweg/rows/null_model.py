@@ -12,7 +12,8 @@ _STEPS = 200  # a bisection of the widest bracket takes 60
 def null_model(rows: MemoryRows, intercept: bool) -> tuple[float, float]:
     """The intercept b that minimises the mean log-loss of the margins b + o, and that loss.
 
-    Without an intercept b is 0. Newton's method in one dimension, kept inside a bracket by bisection; of a long table a sample serves.
+    Without an intercept b is 0. Newton's method in one dimension, kept inside a bracket by bisection. Of a long table a
+    sample serves.
     """
     stride = -(-rows.n // _ROWS)
     y = np.asarray(rows.y[::stride], dtype=np.float64)

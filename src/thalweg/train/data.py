@@ -18,7 +18,7 @@ from thalweg.recipe import (
     read_offset,
     read_weights,
 )
-from thalweg.rows import Csr, MemoryRows, centre_and_scale, in_memory
+from thalweg.rows import Csr, MemoryRows, SparseRows, centre_and_scale, in_memory
 from thalweg.train.class_weights import class_weights
 from thalweg.train.options import Options
 
@@ -256,9 +256,9 @@ def _standardized(
 
 
 def _far_from_zero(data: MemoryRows, recipe: Recipe, centre: np.ndarray, scale: np.ndarray) -> Iterator[str]:
-    """A note for each column that implicit centring costs more digits than are left."""
-    if isinstance(data.X, Csr):
-        for j in np.flatnonzero(np.abs(centre) > _FAR * scale):
+    """A note for each column that implicit centring costs more digits than are left: zeros of rows without weight."""
+    if isinstance(data, SparseRows):
+        for j in np.flatnonzero((np.abs(centre) > _FAR * scale) & (data.column_entries < data.n)):
             yield (
                 f"{recipe.terms[j].name!r} lies {abs(centre[j]) / scale[j]:.0e} deviations from 0, where sparse "
                 "columns lose their digits: subtract about its mean first, or give a dense array."
