@@ -33,7 +33,7 @@ FLOORS: list[list[str]] = [
     ["kernels"],
     ["engines"],
     ["objective"],
-    ["certificate", "optimizers", "probe", "stationary", "stopping"],
+    ["certificate", "rounding", "optimizers", "probe", "stopping", "stationary"],
     ["metrics", "solve", "model", "model_file", "scoring"],
     ["observers"],
     ["train"],

@@ -10,10 +10,14 @@ with R the penalty and R* its conjugate; for R = l2/2·‖w‖² the last three 
     C1     q = σ(z): ‖g_w‖²/(2·l2); needs no intercept, or g_b = 0
     C2     q = p + c·p(1 - p) with c = -g_b/H_bb, so that Σθ = 0; one pass, any b, if |c| ≤ 1
     C3     at the point a step Δ led to: q = p + p(1 - p)δ, the old point's tangent; if max |δ| ≤ 1
+    probe  the same q, at the point where the step began
     dual   C2's q with an l1 part in R; for l2 = 0, θ is scaled until |Xᵀθ| ≤ l1
+
+`rounding` adds what float64 can have lost.
 """
 
 from dataclasses import dataclass
+from math import log1p
 
 import numpy as np
 
@@ -25,6 +29,7 @@ WORDS = {
     "C1": "strong convexity of the L2 penalty",
     "C2": "strong convexity of the L2 penalty, with the intercept's error removed",
     "C3": "Fenchel duality at the end of a Newton-like step",
+    "probe": "Fenchel duality along a Newton step",
     "dual": "Fenchel duality with an L1 penalty",
 }
 
@@ -38,7 +43,7 @@ class Certificate:
 
     gap               P - P* ≤ gap, in units of the mean log-loss; None where there is no bound
     relative_gap      gap / P; None likewise
-    kind              "C1", "C2", "C3" or "dual" (see `WORDS`); None likewise
+    kind              "C1", "C2", "C3", "probe" or "dual" (see `WORDS`); None likewise
     reason            where there is no bound: why, in words; otherwise ""
     gradient_norm     ‖∇P‖₂ at the point
     newton_decrement  √(∇P·H⁻¹∇P), where the Hessian is at hand: its half square estimates the gap, and bounds nothing
@@ -108,17 +113,52 @@ def _dual(at: Evaluation, penalty: Penalty, intercept: bool) -> tuple[float, np.
 
 
 def _penalty_part(w: np.ndarray, v: np.ndarray, penalty: Penalty, loss: float) -> tuple[float, np.ndarray]:
-    if penalty.l1 == 0.0:
-        return float(np.sum((penalty.l2 * w - v) ** 2) / (2.0 * penalty.l2)), v
+    """R(w) + R*(v) - v·w weight by weight, where nothing cancels, and the v that was used."""
+    l2, l1 = penalty.l2, penalty.l1
     shrink = 1.0
-    if penalty.l2 == 0.0:
+    if l2 == 0.0:
         largest = float(np.abs(v).max(initial=0.0))
-        shrink = min(1.0, penalty.l1 / largest) if largest > 0.0 else 1.0
+        shrink = min(1.0, l1 / largest) if largest > 0.0 else 1.0
         # one rounding below the edge, or |shrink·v| may exceed l1 by an ulp, and the conjugate is infinite there
         v = v * (shrink if shrink == 1.0 else shrink * (1.0 - 4e-16))
+    within = np.clip(v, -l1, l1)
+    rest = float(np.sum(l1 * np.abs(w) - within * w))
+    if l2 > 0.0:
+        rest += float(np.sum((l2 * w - (v - within)) ** 2)) / (2.0 * l2)
     # KL(t·q + (1 - t)·y ‖ p) ≤ t·KL(q ‖ p) + (1 - t)·loss: KL is convex in its first argument
-    rest = penalty.value(w) + penalty.conjugate(v) - np.sum(v * w, axis=0)
-    return float(max(rest[0], 0.0) + (1.0 - shrink) * loss), v
+    return max(rest, 0.0) + (1.0 - shrink) * loss, v
+
+
+def newton_bound(here: Evaluation, there: Evaluation, penalty: Penalty, intercept: bool) -> float:
+    """The bound at a point from a step that began there: infinite where it moves some margin by more than 1.
+
+    here, there  evaluations of the point and of the step's end, which was given the step; l2 > 0, l1 = 0
+    """
+    assert here.gradient is not None and there.step is not None
+    assert there.product is not None and there.reach is not None
+    reach, p = float(there.reach[0]), len(here.gradient) - int(intercept)
+    if not reach <= 1.0:
+        return np.inf
+    residual, rest = _residual(here, there, intercept)
+    if not rest < np.inf:
+        return np.inf
+    step = there.step[:p, 0]
+    moved = max(float(np.vdot(there.step, there.product)) - penalty.l2 * float(step @ step), 0.0)  # mean hδ²
+    residual = residual - penalty.l2 * step
+    return _tangent(reach) * moved + float(residual @ residual) / (2.0 * penalty.l2) + rest
+
+
+def _tangent(reach: float) -> float:
+    """ρ with KL(p + p(1 - p)δ ‖ p) ≤ ρ·p(1 - p)δ² for |δ| ≤ reach ≤ 1.
+
+    That KL is the mean of (1 + u)·log(1 + u) - u, divided by u² a falling function of u, over u = (1 - p)δ and -pδ,
+    none of which is below -reach.
+    """
+    if reach < 1e-3:
+        return 0.5 + reach  # the series is ½ + r/6 + r²/12 + ...
+    if reach == 1.0:
+        return 1.0
+    return ((1.0 - reach) * log1p(-reach) + reach) / reach**2
 
 
 def step_bound(at: Evaluation, before: Evaluation, penalty: Penalty, intercept: bool) -> float:
@@ -127,16 +167,24 @@ def step_bound(at: Evaluation, before: Evaluation, penalty: Penalty, intercept: 
         return np.inf
     if penalty.l2 <= 0.0 or penalty.l1 > 0.0 or float(at.reach[0]) > 1.0:
         return np.inf
-    residual = before.gradient[:, 0] + at.product[:, 0]
-    rest = 0.0
-    if intercept:
-        assert before.border is not None
-        p = len(residual) - 1
-        r_b, H_bb = float(residual[p]), float(before.border[p, 0])
-        # Δ_b = -(g_b + H_bw·Δ_w)/H_bb makes r_b zero up to rounding; the rest of it moves every δ by c = -r_b/H_bb,
-        # which moves r_w by c·H_wb and each KL by at most h·|c|·|logit q - (z + δ)|, below |r_b|·reach in all
-        if not abs(r_b) <= 1e-9 * H_bb:
-            return np.inf
-        residual = residual[:p] - (r_b / H_bb) * before.border[:p, 0] if H_bb > 0.0 else residual[:p]
-        rest = abs(r_b) * float(at.reach[0])
+    residual, rest = _residual(before, at, intercept)
     return float(at.divergence[0]) + float(residual @ residual) / (2.0 * penalty.l2) + rest
+
+
+def _residual(before: Evaluation, at: Evaluation, intercept: bool) -> tuple[np.ndarray, float]:
+    """(p,) what the step leaves of the Newton equation of the weights, and what the intercept's adds to a bound.
+
+    Δ_b = -(g_b + H_bw·Δ_w)/H_bb makes r_b zero up to rounding; the rest of it moves every δ by c = -r_b/H_bb, which
+    moves r_w by c·H_wb and each KL by at most h·|c|·|logit q - (z + δ)|, below |r_b|·reach in all.
+    """
+    assert before.gradient is not None and at.product is not None and at.reach is not None
+    residual = before.gradient[:, 0] + at.product[:, 0]
+    if not intercept:
+        return residual, 0.0
+    assert before.border is not None
+    p = len(residual) - 1
+    r_b, H_bb = float(residual[p]), float(before.border[p, 0])
+    if not abs(r_b) <= 1e-9 * H_bb:
+        return residual[:p], np.inf
+    residual = residual[:p] - (r_b / H_bb) * before.border[:p, 0] if H_bb > 0.0 else residual[:p]
+    return residual, abs(r_b) * float(at.reach[0])

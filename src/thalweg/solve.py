@@ -13,12 +13,11 @@ from thalweg.events import Event, Observer
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers import Optimizer
 from thalweg.probe import probe, worth_probing
-from thalweg.stationary import View, affordable, aim, hidden, view
+from thalweg.rounding import rounded
+from thalweg.stationary import SEPARATIONS, Arrival
 from thalweg.stopping import DivergenceWatch, HoldoutWatch, Outcome, Rules
 
-_SEPARATIONS = (Outcome.SEPARATED, Outcome.QUASI_SEPARATED)
-_ARRIVED = 1e-8  # P of separated rows from which going on shows nothing new; and, of runs without a penalty and too
-# many columns for a Newton step, the gradient relative to the columns' own scales
+_SHORT = (Outcome.EPOCHS_SPENT, Outcome.STALLED)
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,8 @@ class _Run:
         self.best: tuple[Evaluation, Certificate, float | None] | None = None
         self.best_score = np.inf
         self.latest: tuple[Evaluation, Certificate, float | None]
-        self.unpenalised = objective.penalty.l2 == objective.penalty.l1 == 0.0
-        self.seen: tuple[Evaluation, View] | None = None  # the latest point that a Newton step judged
+        unpenalised = objective.penalty.l2 == objective.penalty.l1 == 0.0
+        self.arrival = Arrival(objective, rules.tol) if unpenalised else None
 
     def go(self, theta: np.ndarray) -> Solution:
         state = None
@@ -125,6 +124,8 @@ class _Run:
         certificate = certify(at, self.objective.penalty, self.objective.intercept, state.before)
         if self.probes(state) and worth_probing(self.objective, at, certificate, self.rules.tol):
             certificate = probe(self.objective, at, certificate)
+        if certificate.relative_gap is not None and certificate.relative_gap <= self.rules.tol:
+            certificate = self.rounded(state, certificate)
         value = float(at.value[0])
         loss = self.holdout(at.theta) if self.holdout is not None else None
         self.latest = (at, certificate, loss)
@@ -134,6 +135,12 @@ class _Run:
             self.best, self.best_score = self.latest, value
         self.tell(kind, state, certificate, loss)
         return self.verdict(state, certificate)
+
+    def rounded(self, state: Any, certificate: Certificate) -> Certificate:
+        """With room for rounding, which costs a pass where there is no Hessian and the columns are not yet measured."""
+        known = state.at if state.at.hessian is not None else state.before
+        hessian = None if known is None or known.hessian is None else known.hessian[0]
+        return rounded(certificate, self.objective, state.at, hessian)
 
     def probes(self, state: Any) -> bool:
         """At every doubling of the steps, so that probes stay a small share of the passes; and where a run is stuck."""
@@ -155,8 +162,10 @@ class _Run:
                     "Use smaller offsets, weights or columns."
                 )
             return Outcome.DIVERGING
-        if gradient_tol is None and self.unpenalised and (arrived := self.arrived(state)) is not None:
-            return arrived
+        if gradient_tol is None and self.arrival is not None:
+            arrived = self.arrival.outcome(state, state.stuck or self.probes(state))
+            if arrived is not None:
+                return arrived
         if self.watch.lost_patience:
             return Outcome.HOLDOUT_ROSE
         if state.stuck:
@@ -166,51 +175,6 @@ class _Run:
         if self.steps >= self.rules.epochs:
             return Outcome.EPOCHS_SPENT
         return None
-
-    def arrived(self, state: Any) -> Outcome | None:
-        """Whether a run without a penalty is where it was going, or P has no minimum."""
-        at, tol, reach = state.at, self.rules.tol, state.newton_reach
-        if self.separated(at) and float(at.value[0]) <= _ARRIVED:
-            return Outcome.SEPARATED
-        if not affordable(self.objective):
-            small = reach is not None and reach <= aim(tol)
-            return Outcome.STATIONARY if small or self.flat(at) else None
-        if reach is not None and reach <= aim(tol):
-            before = state.before or at
-            if before.hessian is None or at.gradient is None:
-                return self.judged(at)
-            concealed = hidden(before.hessian[0], at.gradient, float(at.value[0]), tol)
-            return None if concealed else Outcome.STATIONARY
-        moves_for_nothing = reach is not None and state.before is not None and reach > 0.1 and (
-            float(state.before.value[0] - at.value[0]) <= max(tol, _ARRIVED) * float(at.value[0])
-        )  # fmt: skip
-        return self.judged(at) if state.stuck or moves_for_nothing or self.probes(state) else None
-
-    def judged(self, at: Evaluation) -> Outcome | None:
-        """What a Newton step from there says of a run without a penalty."""
-        seen = self.look_around(at)
-        if seen.recedes:
-            return Outcome.SEPARATED if self.separated(at) else Outcome.QUASI_SEPARATED
-        return Outcome.STATIONARY if seen.reach <= aim(self.rules.tol) and not seen.hidden else None
-
-    def look_around(self, at: Evaluation) -> View:
-        if self.seen is None or self.seen[0] is not at:
-            self.seen = at, view(self.objective, at, self.rules.tol)
-        return self.seen[1]
-
-    def flat(self, at: Evaluation) -> bool:
-        """Whether the gradient is small in the columns' own units: a column's is at most √(Σsx²/S·Σsr²/S)."""
-        assert at.gradient is not None
-        scale = np.sqrt(4.0 * self.objective.squares[:, None] * 2.0 * float(at.loss[0]))
-        return bool((np.abs(at.gradient) <= _ARRIVED * scale).all())
-
-    def separated(self, at: Evaluation) -> bool:
-        """Whether the loss alone proves it: with S·loss < log 2 times the smallest weight, every row is on its side."""
-        objective = self.objective
-        if objective.penalty.l2 > 0.0 or objective.penalty.l1 > 0.0:
-            return False
-        smallest = objective.separating_weight
-        return float(at.loss[0]) * objective.total_weight < np.log(2.0) * smallest
 
     def diverging(self, state: Any, value: float) -> bool:
         if self.optimizer.rate is None or state.rate is None:
@@ -250,43 +214,32 @@ class _Run:
         # the point that was certified, though P's rounding may rank another first
         arrived = outcome in (Outcome.CERTIFIED, Outcome.STATIONARY)
         at, certificate, loss = self.latest if arrived else self.best
+        recession = None
         if outcome is not Outcome.INTERRUPTED and np.isfinite(at.value[0]):  # Ctrl-C does not wait for more passes
             if worth_probing(self.objective, at, certificate, self.rules.tol):
                 certificate = probe(self.objective, at, certificate)
-            if self.unpenalised and affordable(self.objective):
-                certificate = replace(certificate, newton_decrement=self.look_around(at).decrement)
-        outcome = self.after_all(outcome, at, certificate)
-        recession = None
-        if self.seen is not None and self.seen[1].recedes and outcome in _SEPARATIONS:
-            moved = np.abs(self.seen[1].step[: self.objective.rows.p, 0]) * np.sqrt(self.objective.data_squares)
-            recession = moved / max(float(moved.max(initial=0.0)), 1e-300)
+            if outcome is not Outcome.CERTIFIED:
+                certificate = rounded(certificate, self.objective, at)
+            if (
+                outcome in _SHORT
+                and certificate.relative_gap is not None
+                and certificate.relative_gap <= self.rules.tol
+            ):
+                outcome = Outcome.CERTIFIED
+            if self.arrival is not None:
+                outcome = self.arrival.last_word(outcome, at, self.rules.gradient_tol is None)
+                certificate = replace(certificate, newton_decrement=self.arrival.decrement(at))
+                recession = self.arrival.recession(outcome)
         sentence = " ".join((outcome.value, *self.particulars(outcome, at, certificate), *extra))
         self.send(self.event("end", at, certificate, holdout_loss=loss, state=state, outcome=sentence))
         return Solution(at.theta, at, certificate, outcome, sentence, self.steps, state, recession)
-
-    def after_all(self, outcome: Outcome, at: Evaluation, certificate: Certificate) -> Outcome:
-        """The outcome, once the last look at the point kept is known."""
-        tol = self.rules.tol
-        short = outcome in (Outcome.EPOCHS_SPENT, Outcome.STALLED)
-        if short and certificate.relative_gap is not None and certificate.relative_gap <= tol:
-            return Outcome.CERTIFIED
-        if self.unpenalised and (short or outcome in (Outcome.SMALL_GRADIENT, Outcome.HOLDOUT_ROSE)):
-            if self.separated(at):
-                return Outcome.SEPARATED
-            if self.seen is not None and self.seen[0] is at:
-                seen = self.seen[1]
-                if seen.recedes:
-                    return Outcome.QUASI_SEPARATED
-                if short and self.rules.gradient_tol is None and seen.reach <= aim(tol) and not seen.hidden:
-                    return Outcome.STATIONARY
-        return outcome
 
     def particulars(self, outcome: Outcome, at: Evaluation, certificate: Certificate) -> Iterator[str]:
         """What was reached, and what may help, where that is not all that was asked."""
         if outcome is Outcome.DIVERGING and self.optimizer.rate is not None:
             used = self.optimizer.rate
             yield f"The largest stable rate is {self.largest_stable_rate():.3g}; the run used {used:.3g}."
-        if outcome.converged or outcome in _SEPARATIONS:
+        if outcome.converged or outcome in SEPARATIONS:
             return
         if certificate.relative_gap is not None:
             yield f"The certified gap is {certificate.relative_gap:.2g} of P; tol asks {self.rules.tol:g}."

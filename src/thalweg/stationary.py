@@ -6,17 +6,22 @@ hardly falls, the step may point along a direction of recession: no row's loss r
 P has no minimum.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky, eigh
 
+from thalweg.errors import RunError
 from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
-from thalweg.optimizers.linear import solve_symmetric
-from thalweg.optimizers.newton import newton_step
+from thalweg.optimizers import State
+from thalweg.probe import COLUMNS, newton_ahead
+from thalweg.stopping import Outcome
 
-COLUMNS = 1000  # up to here a Hessian is cheap enough to judge a point of another method by
+SEPARATIONS = (Outcome.SEPARATED, Outcome.QUASI_SEPARATED)
+
+_SMALL = 1e-8  # P of separated rows from which going on shows nothing new; a gradient in the columns' own units
 _FAR = 100.0  # margins: a finite optimum that close to a direction of recession has weights no float64 sum can tell
 _WEAK = 1e-9  # eigenvalue of a scaled Hessian, relative to the largest, from which a Newton step may have left it out
 
@@ -44,26 +49,105 @@ def aim(tol: float) -> float:
     return max(0.1 * float(np.sqrt(tol)), 1e-9)
 
 
-def affordable(objective: Objective) -> bool:
-    """Whether `view` is worth its Hessian."""
-    return 0 < objective.d <= COLUMNS
+class Arrival:
+    """Watches a run without a penalty for the place where it ends: a stationary point, or none at all."""
+
+    def __init__(self, objective: Objective, tol: float) -> None:
+        self._objective, self._tol = objective, tol
+        self._affordable = 0 < objective.d <= COLUMNS
+        self._seen: tuple[Evaluation, View | None] | None = None  # the latest point that a Newton step judged
+
+    def outcome(self, state: State, now: bool) -> Outcome | None:
+        """Why the run is over at that state, or None; `now` asks for a Newton step to judge by."""
+        at, tol, reach = state.at, self._tol, state.newton_reach
+        value = float(at.value[0])
+        if value <= _SMALL and self._separated(at):
+            return Outcome.SEPARATED
+        if not self._affordable:
+            arrived = (reach is not None and reach <= aim(tol)) or self._flat(at)
+            return Outcome.STATIONARY if arrived else None
+        before = state.before
+        if reach is not None and before is not None and before.hessian is not None and reach <= aim(tol):
+            assert at.gradient is not None
+            return None if hidden(before.hessian[0], at.gradient, value, tol) else Outcome.STATIONARY
+        if reach is not None and (reach <= aim(tol) or (before is not None and self._in_vain(before, value, reach))):
+            now = True
+        return self._judged(at) if now else None
+
+    def last_word(self, outcome: Outcome, at: Evaluation, by_steps: bool) -> Outcome:
+        """The outcome of a run that ended there, once a Newton step has judged the point; `by_steps`: may it end it."""
+        short = outcome in (Outcome.EPOCHS_SPENT, Outcome.STALLED)
+        if not (short or outcome in (Outcome.SMALL_GRADIENT, Outcome.HOLDOUT_ROSE)):
+            return outcome
+        if self._separated(at):
+            return Outcome.SEPARATED
+        found = self._judged(at)
+        if found in SEPARATIONS or (found is Outcome.STATIONARY and short and by_steps):
+            return found
+        return outcome
+
+    def decrement(self, at: Evaluation) -> float | None:
+        """√(∇P·H⁻¹∇P), where its Hessian is affordable."""
+        seen = self._view(at)
+        return None if seen is None else seen.decrement
+
+    def recession(self, outcome: Outcome) -> np.ndarray | None:
+        """(p,) how much each column moves the margins along the direction that was found, the most being 1."""
+        seen = None if self._seen is None else self._seen[1]
+        if seen is None or not seen.recedes or outcome not in SEPARATIONS:
+            return None
+        moved = np.abs(seen.step[: self._objective.rows.p, 0]) * np.sqrt(self._objective.data_squares)
+        return np.asarray(moved / max(float(moved.max(initial=0.0)), 1e-300))
+
+    def _in_vain(self, before: Evaluation, value: float, reach: float) -> bool:
+        """Whether the last step moved the margins, but P hardly fell."""
+        return reach > 0.1 and float(before.value[0]) - value <= max(self._tol, _SMALL) * value
+
+    def _judged(self, at: Evaluation) -> Outcome | None:
+        seen = self._view(at)
+        if seen is None:
+            return None
+        if seen.recedes:
+            return Outcome.SEPARATED if self._separated(at) else Outcome.QUASI_SEPARATED
+        return Outcome.STATIONARY if seen.reach <= aim(self._tol) and not seen.hidden else None
+
+    def _view(self, at: Evaluation) -> View | None:
+        if not self._affordable:
+            return None
+        if self._seen is None or self._seen[0] is not at:
+            self._seen = at, view(self._objective, at, self._tol)
+        return self._seen[1]
+
+    def _separated(self, at: Evaluation) -> bool:
+        """Whether the loss alone proves it: with S·loss < log 2 times the smallest weight, every row is on its side."""
+        objective = self._objective
+        return float(at.loss[0]) * objective.total_weight < np.log(2.0) * objective.separating_weight
+
+    def _flat(self, at: Evaluation) -> bool:
+        """Whether the gradient is small in the columns' own units: a column's is at most √(Σsx²/S·Σsr²/S)."""
+        assert at.gradient is not None
+        scale = np.sqrt(4.0 * self._objective.squares[:, None] * 2.0 * float(at.loss[0]))
+        return bool((np.abs(at.gradient) <= _SMALL * scale).all())
 
 
-def view(objective: Objective, at: Evaluation, tol: float) -> View:
-    """Two passes, one of them with the Hessian, and a third one where P may have no minimum."""
-    here = objective.evaluate(at.theta, Want.HESSIAN)
+def view(objective: Objective, at: Evaluation, tol: float) -> View | None:
+    """Two passes, one of them with the Hessian, and a third one where P may have no minimum.
+
+    None where the step leads to margins that overflow.
+    """
+    ahead = newton_ahead(objective, at)
+    if ahead is None:
+        return None
+    here, there, decrement = ahead.here, ahead.there, ahead.decrement
+    assert there.reach is not None and there.step is not None
     assert here.hessian is not None and here.gradient is not None
-    newton = solve_symmetric(here.hessian[0], here.gradient)
-    square = max(float(np.vdot(here.gradient, newton)), 0.0)
-    step = newton_step(here, newton, objective.intercept)
-    there = objective.evaluate(at.theta + step, Want.LOSS, step)
-    assert there.reach is not None
     reach, value = float(there.reach[0]), float(at.value[0])
     recedes = False
-    if reach > aim(tol) and 0.5 * square <= max(tol, 1e-9) * value:
-        far = objective.evaluate(at.theta + step * (_FAR / reach), Want.LOSS)
-        recedes = float(far.value[0]) <= value
-    return View(step, reach, float(np.sqrt(square)), recedes, hidden(here.hessian[0], here.gradient, value, tol))
+    if reach > aim(tol) and 0.5 * decrement**2 <= max(tol, 1e-9) * value:
+        with suppress(RunError):  # margins that overflow on the way prove nothing
+            far = objective.evaluate(at.theta + there.step * (_FAR / reach), Want.LOSS)
+            recedes = float(far.value[0]) <= value
+    return View(there.step, reach, decrement, recedes, hidden(here.hessian[0], here.gradient, value, tol))
 
 
 def hidden(hessian: np.ndarray, gradient: np.ndarray, value: float, tol: float) -> bool:
