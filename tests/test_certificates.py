@@ -34,7 +34,7 @@ def smooth_bounds(problem: Problem, rng: np.random.Generator) -> Iterator[tuple[
             bound = step_bound(at, before, penalty, problem.intercept)
             yield "C3", bound, float(problem.value(theta + step) - least), float(at.value[0])
         with np.errstate(invalid="ignore"):
-            probed = probe(objective, before, certify(before, penalty, problem.intercept))
+            probed = probe(objective, before, certify(before, penalty, problem.intercept), 1e-6)
         if probed.gap is not None:
             yield "probe", probed.gap, float(problem.value(theta) - least), float(before.value[0])
 

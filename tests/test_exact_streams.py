@@ -553,6 +553,7 @@ def stopping_at(stage: str, kind: str, times: int = 1, share: float = 0.0) -> An
 
 @pytest.mark.parametrize("place", [None, "place"])
 @pytest.mark.parametrize(("stage", "kind"), [("reading", "rows"), ("1/16 of the rows", "start")])
+@pytest.mark.filterwarnings("ignore:Interrupted")
 def test_ctrl_c_before_all_rows_were_seen_keeps_the_model_of_a_sample(
     folder: Path, stage: str, kind: str, place: str | None
 ) -> None:
@@ -567,6 +568,7 @@ def test_ctrl_c_before_all_rows_were_seen_keeps_the_model_of_a_sample(
         assert same_bits(resumed, thalweg.fit("many.csv", target="bought", stream=True, method="lbfgs"))
 
 
+@pytest.mark.filterwarnings("ignore:Interrupted")
 def test_what_an_interrupted_run_says_of_its_point_is_true(folder: Path) -> None:
     rows = table(3000).append_column("who", pa.array([f"w{i % 700}" for i in range(3000)]))
     arrow_csv.write_csv(rows, "who.csv")
@@ -606,6 +608,7 @@ def test_a_run_killed_in_its_samples_need_not_read_again(folder: Path) -> None:
     assert same_bits(resumed, thalweg.fit("train.csv", target="bought", stream=True))
 
 
+@pytest.mark.filterwarnings("ignore:Interrupted")
 def test_a_second_ctrl_c_leaves_the_checkpoint_of_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def impatient(total: Sums, other: Sums) -> None:
         added(total, other)

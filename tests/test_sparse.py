@@ -98,6 +98,7 @@ def test_means_and_deviations_of_sparse_columns_keep_their_digits(weighted: bool
     assert sparse[1] == pytest.approx(dense[1], rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Perfectly separated")
 def test_a_constant_column_weighs_nothing_sparse_or_dense() -> None:
     X, y = random_rows(7)
     X = sp.hstack([X, sp.csr_array(np.full((300, 1), 0.1)), sp.csr_array(np.full((300, 1), 1e6))], format="csr")
@@ -199,6 +200,7 @@ def test_sparse_rows_are_warmed_on_samples_where_they_are_many(columns: int, mon
 # L1
 
 
+@pytest.mark.filterwarnings("ignore:Stopped before")  # nesterov has too few epochs for some
 @pytest.mark.parametrize("seed", range(40))
 def test_orthant_newton_certifies_what_others_reach(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -513,6 +515,7 @@ def test_text_that_holds_no_words_is_named() -> None:
         ("mushrooms/agaricus.train.gz", "agaricus.train", "1/n"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Stopped before")  # lbfgs has too few epochs for some
 @pytest.mark.parametrize("intercept", [True, False])
 def test_the_files_reach_the_optima_of_an_independent_solver(
     name: str, key: str, strength: str, intercept: bool

@@ -273,14 +273,6 @@ class Objective:
         top = eigsh(operator, k=1, v0=start, tol=1e-3, return_eigenvectors=False)
         return float(top[0]) * (1.0 + 1e-3)  # Lanczos comes from below
 
-    @cached_property
-    def offset_size(self) -> float:
-        """Root mean square of the offsets, of streamed rows that of a sample; 0 where there are none."""
-        memory = getattr(self.rows, "sample", None) if self.streamed else self.rows
-        if not isinstance(memory, MemoryRows) or memory.offset is None:
-            return 0.0
-        return float(np.sqrt(np.average(np.square(memory.offset), weights=memory.weight)))
-
     @property
     def squares(self) -> np.ndarray:
         """(d,) the diagonal of the same largest Hessian: Σ s·x²/(4S) + l2 per column, 1/4 for the intercept."""

@@ -18,6 +18,7 @@ from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.linear import solve_symmetric
 from thalweg.optimizers.newton import newton_step
+from thalweg.rounding import rounded
 
 COLUMNS = 1000
 
@@ -56,10 +57,12 @@ def worth_probing(objective: Objective, at: Evaluation, certificate: Certificate
     return possible and bool(np.isfinite(at.value[0])) and not (certificate.relative_gap or np.inf) <= tol
 
 
-def probe(objective: Objective, at: Evaluation, certificate: Certificate) -> Certificate:
-    """The better of that certificate and a probe's."""
+def probe(objective: Objective, at: Evaluation, certificate: Certificate, tol: float) -> Certificate:
+    """The better of that certificate and a probe's, with room for rounding."""
     ahead = newton_ahead(objective, at)
     gap = np.inf if ahead is None else newton_bound(ahead.here, ahead.there, objective.penalty, objective.intercept)
-    if not gap < (np.inf if certificate.gap is None else certificate.gap):
-        return certificate
-    return replace(certificate, gap=gap, relative_gap=relative(gap, float(at.value[0])), kind="probe", reason="")
+    hessian = None if ahead is None or ahead.here.hessian is None else ahead.here.hessian[0]
+    if gap < (np.inf if certificate.gap is None else certificate.gap):
+        relative_gap = relative(gap, float(at.value[0]))
+        certificate = replace(certificate, gap=gap, relative_gap=relative_gap, kind="probe", reason="")
+    return rounded(certificate, objective, at, tol, hessian)

@@ -1,59 +1,130 @@
 """What float64's rounding can add to a certificate.
 
 Float64 computes margins z + ε instead of z. Any q in [0, 1] makes a bound, so the q of the computed margins is a right
-one, and only KL(q ‖ σ(z)), about h(δ + ε)²/2, needs room for ε. The sums over rows need room for what they lose.
+one, and only KL(q ‖ σ(z)), about h(δ + ε)²/2, needs room for ε. The sums over rows need room for what they lose: with
+Δv the error of v = -Xᵀθ and c that of the intercept's equation,
+
+    gap  ≤  (√gap + √(mean hε²) + c + ‖Δv‖/√(2·l2))²  +  what l1 loses.
+
+A sum of n terms loses at most ε·n of the sum of their sizes, and ε·4√n with a probability that leaves no doubt (Higham
+and Mary, A new approach to probabilistic rounding error analysis, 2019).
 """
 
 from dataclasses import replace
 from math import sqrt
 
 import numpy as np
+from scipy.linalg import eigh
 
 from thalweg.certificate import Certificate
 from thalweg.events import relative
 from thalweg.objective import Evaluation, Objective
-from thalweg.rows import SparseRows
+from thalweg.rows import MemoryRows, SparseRows, rows_per_block
 
 _EPS = float(np.finfo(np.float64).eps)
-_LOST = 8.0  # roundings of a sum over rows that cancels, in units of its terms' norm: the largest seen is 3
-_WEAK = 1e-8  # strength of l2 below which the rounding of slopes can matter
+_ROUNDINGS = 12  # of a residual and a product, in units of ε
+_SURE = 100.0  # the estimate from a Hessian is this much larger than where it is used: a column may lie in few rows
 
 
 def rounded(
-    certificate: Certificate, objective: Objective, at: Evaluation, hessian: np.ndarray | None = None
+    certificate: Certificate, objective: Objective, at: Evaluation, tol: float, hessian: np.ndarray | None = None
 ) -> Certificate:
-    """The certificate of that point with room for rounding; `hessian` (d, d) of a point near by may save a pass."""
+    """The certificate of that point with room for rounding.
+
+    tol      relative gap that matters: where rounding is far below it, it is estimated without a pass
+    hessian  (d, d) of this point or one near it, where it is at hand
+    """
     if certificate.gap is None:
         return certificate
-    penalty, value = objective.penalty, float(at.value[0])
-    slopes = values = 0.0
-    if penalty.l1 > 0.0 or penalty.l2 < _WEAK:
-        lost = _LOST * _EPS * np.sqrt(4.0 * objective.data_squares * 2.0 * float(at.loss[0]))
-        if penalty.l2 > 0.0:
-            slopes = float(lost @ lost) / (2.0 * penalty.l2)
-        if penalty.l1 > 0.0:
-            w = at.theta[: objective.rows.p]
-            values = float(np.abs(w[:, 0]) @ lost) + _LOST * _EPS * float(penalty.value(w)[0])
-    gap = (sqrt(max(certificate.gap, 0.0)) + margin_error(objective, at.theta, hessian) + sqrt(slopes)) ** 2 + values
+    value = float(at.value[0])
+    gap, more = max(certificate.gap, 0.0), None
+    if hessian is not None and objective.penalty.l1 == 0.0:
+        squares = _data_diagonal(objective, hessian)
+        mean = max(float(at.border[-1, 0]) if at.border is not None else 0.0, 1e-300)
+        estimate = _SURE * _sums(objective, at, np.sqrt(squares[: objective.rows.p] / mean))
+        if estimate**2 <= 1e-4 * max(gap, tol * value):
+            more = margin_error(objective, at.theta, np.sqrt(squares)) + estimate
+    values = 0.0
+    if more is None:
+        lengths = np.sqrt(4.0 * objective.data_squares)
+        more = margin_error(objective, at.theta, 0.5 * np.append(lengths, 1.0)[: objective.d])
+        sums = _sums(objective, at, lengths)
+        if hessian is not None and objective.penalty.l1 == 0.0:
+            sums = min(sums, _sums_by(hessian, np.append(lengths, 1.0)[: objective.d] * _lost(objective, at)))
+        more += sums
+        if objective.penalty.l1 > 0.0:
+            values = _differences(objective, at, lengths)
+    gap = (sqrt(gap) + more) ** 2 + values
     return replace(certificate, gap=gap, relative_gap=relative(gap, value))
 
 
-def margin_error(objective: Objective, theta: np.ndarray, hessian: np.ndarray | None = None) -> float:
+def margin_error(objective: Objective, theta: np.ndarray, lengths: np.ndarray) -> float:
     """A bound on √(mean of hε²), ε the error of a row's margin at theta (d, 1) and h its curvature.
 
-    A margin is a sum of d + 1 terms, each of them a product. Its error is at most γ·Σ|xⱼwⱼ| with γ = ε·(d + 3), or
-    ε·4√(d + 3) with a probability that leaves no doubt (Higham and Mary, 2019); and the norm of a sum over the rows is
-    at most the sum of the norms.
+    lengths  (d,) √(mean of h·x²) of the columns, and of the intercept's ones. A margin is a sum of d + 1 products, its
+             error at most γ·Σ|xⱼwⱼ|, and the norm of that sum over the rows at most the sum of the norms.
     """
     size, p, d = np.abs(theta[:, 0]), objective.rows.p, objective.d
-    if hessian is None:
-        squares = np.append(objective.data_squares, 0.25)[:d]
-    else:
-        squares = np.diag(hessian).copy()
-        squares[:p] -= objective.penalty.l2
-        squares = np.maximum(squares, 0.0)
-    reach = float(size @ np.sqrt(squares)) + 0.5 * objective.offset_size
+    reach = float(size @ lengths) + 0.5 * _offset_size(objective)
     if isinstance(objective.rows, SparseRows) and objective.rows.centre is not None:
         scale = 1.0 if objective.rows.scale is None else objective.rows.scale
         reach += float(size[:p] @ np.abs(objective.rows.centre / scale))  # centring is implicit there, and cancels
-    return _EPS * min(d + 3.0, 4.0 * sqrt(d + 3.0)) * reach
+    return _loss_of(d + 6) * reach
+
+
+def _data_diagonal(objective: Objective, hessian: np.ndarray) -> np.ndarray:
+    diagonal = np.diag(hessian).copy()
+    diagonal[: objective.rows.p] -= objective.penalty.l2
+    return np.maximum(diagonal, 0.0)
+
+
+def _sums(objective: Objective, at: Evaluation, lengths: np.ndarray) -> float:
+    """c + ‖Δv‖/√(2·l2), for columns of those lengths (p,), √(mean of x²)."""
+    lost = _lost(objective, at)
+    H_bb = float(at.border[-1, 0]) if at.border is not None and objective.intercept else 1.0
+    shift = lost / sqrt(max(H_bb, 1e-300)) if objective.intercept else 0.0
+    if objective.penalty.l2 == 0.0:
+        return shift
+    return shift + (lost + 0.5 * shift) * float(np.linalg.norm(lengths)) / sqrt(2.0 * objective.penalty.l2)
+
+
+def _sums_by(hessian: np.ndarray, lost: np.ndarray) -> float:
+    """The same for errors (d,) of the gradient at most: √(½·Δg·H⁻¹Δg), as a Newton step would take them away again.
+
+    Of columns that are large for their penalty this is far less than their error over √(2·l2).
+    """
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    values, vectors = eigh(hessian * scale[:, None] * scale)
+    if values[0] <= 1e-10 * values[-1]:
+        return np.inf
+    inverse = np.sum(vectors**2 / values, axis=1)  # the diagonal of the scaled inverse
+    return float(np.sum(lost * scale * np.sqrt(0.5 * inverse)))
+
+
+def _differences(objective: Objective, at: Evaluation, lengths: np.ndarray) -> float:
+    """What is lost where l1·|w| and v·w, and l1 and the largest |v|, are subtracted."""
+    penalty, w = objective.penalty, np.abs(at.theta[: objective.rows.p, 0])
+    lost = _lost(objective, at) * lengths
+    first = float(w @ lost) + 4.0 * _EPS * penalty.l1 * float(w.sum())
+    if penalty.l2 > 0.0:
+        return first
+    return first + float(lost.max(initial=0.0)) * float(at.value[0]) / penalty.l1  # ‖w*‖₁ ≤ P/l1
+
+
+def _lost(objective: Objective, at: Evaluation) -> float:
+    """What the mean of residuals times a column of length 1 loses: √(mean of r²) ≤ √loss for labels 0 and 1."""
+    rows = rows_per_block(objective.rows.p)
+    terms = min(objective.rows.n, rows) + objective.rows.n / rows + _ROUNDINGS
+    return _loss_of(terms) * min(1.0, sqrt(2.0 * float(at.loss[0])))
+
+
+def _loss_of(terms: float) -> float:
+    return _EPS * min(terms, 4.0 * sqrt(terms))
+
+
+def _offset_size(objective: Objective) -> float:
+    """Root mean square of the offsets, of streamed rows that of a sample; 0 where there are none."""
+    memory = getattr(objective.rows, "sample", None) if objective.streamed else objective.rows
+    if not isinstance(memory, MemoryRows) or memory.offset is None:
+        return 0.0
+    return float(np.sqrt(np.average(np.square(memory.offset), weights=memory.weight)))

@@ -12,6 +12,7 @@ from thalweg.errors import RunError
 from thalweg.events import Event, Observer
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers import Optimizer
+from thalweg.optimizers.newton import NewtonState
 from thalweg.probe import probe, worth_probing
 from thalweg.rounding import rounded
 from thalweg.stationary import SEPARATIONS, Arrival
@@ -123,8 +124,8 @@ class _Run:
         at: Evaluation = state.at
         certificate = certify(at, self.objective.penalty, self.objective.intercept, state.before)
         if self.probes(state) and worth_probing(self.objective, at, certificate, self.rules.tol):
-            certificate = probe(self.objective, at, certificate)
-        if certificate.relative_gap is not None and certificate.relative_gap <= self.rules.tol:
+            certificate = probe(self.objective, at, certificate, self.rules.tol)
+        elif self.within(certificate):
             certificate = self.rounded(state, certificate)
         value = float(at.value[0])
         loss = self.holdout(at.theta) if self.holdout is not None else None
@@ -136,11 +137,13 @@ class _Run:
         self.tell(kind, state, certificate, loss)
         return self.verdict(state, certificate)
 
+    def within(self, certificate: Certificate) -> bool:
+        return certificate.relative_gap is not None and certificate.relative_gap <= self.rules.tol
+
     def rounded(self, state: Any, certificate: Certificate) -> Certificate:
-        """With room for rounding, which costs a pass where there is no Hessian and the columns are not yet measured."""
-        known = state.at if state.at.hessian is not None else state.before
-        hessian = None if known is None or known.hessian is None else known.hessian[0]
-        return rounded(certificate, self.objective, state.at, hessian)
+        """With room for rounding; where there is no Hessian at hand it may cost a pass that measures the columns."""
+        hessian = state.metric if isinstance(state, NewtonState) else None
+        return rounded(certificate, self.objective, state.at, self.rules.tol, hessian)
 
     def probes(self, state: Any) -> bool:
         """At every doubling of the steps, so that probes stay a small share of the passes; and where a run is stuck."""
@@ -151,7 +154,7 @@ class _Run:
     def verdict(self, state: Any, certificate: Certificate) -> Outcome | None:
         value = float(state.at.value[0])
         gradient_tol = self.rules.gradient_tol
-        if certificate.relative_gap is not None and certificate.relative_gap <= self.rules.tol:
+        if self.within(certificate):
             return Outcome.CERTIFIED
         if gradient_tol is not None and certificate.gradient_norm <= gradient_tol:
             return Outcome.SMALL_GRADIENT
@@ -217,9 +220,9 @@ class _Run:
         recession = None
         if outcome is not Outcome.INTERRUPTED and np.isfinite(at.value[0]):  # Ctrl-C does not wait for more passes
             if worth_probing(self.objective, at, certificate, self.rules.tol):
-                certificate = probe(self.objective, at, certificate)
-            if outcome is not Outcome.CERTIFIED:
-                certificate = rounded(certificate, self.objective, at)
+                certificate = probe(self.objective, at, certificate, self.rules.tol)
+            elif outcome is not Outcome.CERTIFIED:
+                certificate = rounded(certificate, self.objective, at, self.rules.tol)
             if (
                 outcome in _SHORT
                 and certificate.relative_gap is not None

@@ -16,6 +16,7 @@ from thalweg.errors import RunError
 from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers import State
+from thalweg.optimizers.linesearch import ROUNDING
 from thalweg.probe import COLUMNS, newton_ahead
 from thalweg.stopping import Outcome
 
@@ -146,7 +147,7 @@ def view(objective: Objective, at: Evaluation, tol: float) -> View | None:
     if reach > aim(tol) and 0.5 * decrement**2 <= max(tol, 1e-9) * value:
         with suppress(RunError):  # margins that overflow on the way prove nothing
             far = objective.evaluate(at.theta + there.step * (_FAR / reach), Want.LOSS)
-            recedes = float(far.value[0]) <= value
+            recedes = float(far.value[0]) <= value * (1.0 + ROUNDING)
     return View(there.step, reach, decrement, recedes, hidden(here.hessian[0], here.gradient, value, tol))
 
 

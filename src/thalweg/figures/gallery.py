@@ -9,7 +9,7 @@ import numpy as np
 from thalweg.descent.descend import DifferentValleysWarning, descend
 from thalweg.descent.landscapes import HIMMELBLAU
 from thalweg.descent.starts import random_starts
-from thalweg.errors import OutputError, UsageError
+from thalweg.errors import ConvergenceWarning, OutputError, UsageError
 from thalweg.figures import learning
 from thalweg.figures.boundary import boundary
 from thalweg.figures.canvas import FORMATS, Figure
@@ -82,7 +82,10 @@ def _losses() -> Figure:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((150, 30))
     y = (rng.random(150) < 1.0 / (1.0 + np.exp(-2.0 * X[:, 0] - 2.0 * X[:, 1]))).astype(float)
-    return learning.losses(fit((X, y), method="gd", l2=0.0, rate=0.1, holdout=0.4, epochs=2000).history)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the figure shows a run that overfits
+        model = fit((X, y), method="gd", l2=0.0, rate=0.1, holdout=0.4, epochs=2000)
+    return learning.losses(model.history)
 
 
 def _boundary() -> Figure:

@@ -25,16 +25,19 @@ def of_margins(
     total.loss += _weighted_sum(loss, s)
     if total.gradient is None and d is None and not curvatures:
         return None, None, None
-    small = 1.0 / (1.0 + e)  # the larger of σ(z), σ(-z)
+    greater = 1.0 / (1.0 + e)  # of σ(z), σ(-z)
+    lesser = e * greater
     r = h = hd = None
     if total.gradient is not None:
-        r = np.where(z >= 0, small, e * small)
+        flipped = z < 0.0
+        r = np.where(flipped, lesser, greater)
         r -= y
+        # 1 - σ(z) keeps no digit of a small σ(-z)
+        np.copyto(r, np.where(flipped, -greater, -lesser), where=y == 1.0)
         if s is not None:
             r *= s
     if total.border is not None or d is not None or curvatures:
-        lesser = e * small
-        h = lesser * small
+        h = lesser * greater
         if d is not None:
             hd = _of_step(total, z, lesser, h, d, s)
         if s is not None:

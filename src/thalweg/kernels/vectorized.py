@@ -40,7 +40,8 @@ class Vectorized:
         if curvatures is not None:
             curvatures[:] = H
         if want >= Want.GRADIENT:
-            total.gradient = X1.T @ (S * (A - Y))
+            # A - Y, where A rounds to 1 with the digits of 1 - A
+            total.gradient = X1.T @ (S * np.where(Y == 1.0, -expit(-Z), A - Y))
         if want >= Want.BORDER:
             total.border = X1.T @ H
         if want >= Want.HESSIAN:

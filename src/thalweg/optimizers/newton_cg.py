@@ -26,14 +26,17 @@ _DAMPING, _FASTER, _SLOWER, _LEAST = 2.0**-6, 2.0**-4, 2.0**3, 1e-5  # as Newton
 
 @dataclass(frozen=True)
 class NewtonCGState:
-    """`curvatures`: what its evaluation left for products with its Hessian; `damping`: of the next step, 0 for none."""
+    """`curvatures`: what its evaluation left for products with its Hessian; `damping`: of the next step, 0 for none.
+
+    before      the point before, of runs without a penalty
+    """
 
     at: Evaluation
     curvatures: np.ndarray
     rate: float | None = None
     damping: float = 0.0
     newton_reach: float | None = None
-    before: None = None
+    before: Evaluation | None = None
     stuck: bool = False
 
 
@@ -71,7 +74,7 @@ class NewtonCG:
                     full = rate == 1.0 and damping == 0.0 and share <= 0.1 and new.reach is not None
                     reach = float(new.reach[0]) if full and new.reach is not None else None
                     left = damping * _FASTER if damping * _FASTER >= _LEAST else 0.0
-                    return NewtonCGState(new, curvatures, rate, left, reach)
+                    return NewtonCGState(new, curvatures, rate, left, reach, None if penalised else at)
                 if damping >= 1.0 or not slope > ROUNDING * float(at.value[0]):
                     return NewtonCGState(at, state.curvatures, 0.0, stuck=True)
             damping = max(_DAMPING, damping * _SLOWER)

@@ -245,7 +245,7 @@ def _standardized(
         if bad.any():
             arrays.refuse_non_finite(data.X)
             raise DataError(
-                f"the column {recipe.terms[int(np.argmax(bad))].name} holds numbers so large that their squares "
+                f"the column {recipe.terms[int(np.argmax(bad))].name} holds numbers so large that their differences "
                 "overflow; divide it by a power of ten."
             )
         notes = tuple(_far_from_zero(data, recipe, centre, scale))
