@@ -253,6 +253,7 @@ def test_clone_and_pickle_keep_the_model(made):
         ({"y": "five"}, DataError, "y has 5 classes"),
         ({"y": "none"}, DataError, "None in row 2"),
         ({"y": "fractions"}, ValueError, "continuous"),
+        ({"y": "shares"}, DataError, r"continuous.* shares of label 1, thalweg\.fit\(\(X, y\)\) takes them"),
         ({"weight": -1.0}, ValueError, "Negative values in data passed to `sample_weight`"),
         ({"weight": 0.0}, ValueError, "weight"),
         ({"weight": "one class"}, DataError, r"weigh \[0.0, "),
@@ -279,6 +280,7 @@ def test_what_cannot_be_fitted_is_refused_with_a_sentence(made, change, error, s
         "five": np.arange(len(y)) % 5,
         "none": np.array(["a", "b", None], dtype=object)[np.arange(len(y)) % 3],
         "fractions": X[:, 0],
+        "shares": 1.0 / (1.0 + np.exp(-X[:, 0])),
     }.get(options.pop("y", None), y)
     weight = options.pop("weight", None)
     if weight is not None:

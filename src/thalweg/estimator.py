@@ -208,7 +208,12 @@ def _two_classes(y: np.ndarray) -> np.ndarray:
     pair = y[[0, int(np.argmax(other))]]
     more = bool((other & (y != pair[1])).any())
     if more or pair.dtype.kind not in "biuU":  # the check takes 0.3 ms, a tenth of a small fit
-        check_classification_targets(y if more else pair)
+        try:
+            check_classification_targets(y if more else pair)
+        except ValueError as error:
+            if y.dtype.kind != "f" or not ((y >= 0.0) & (y <= 1.0)).all():
+                raise
+            raise DataError(f"{error} If y holds shares of label 1, thalweg.fit((X, y)) takes them.") from None
     classes = np.unique(y if more else pair)
     if more:
         raise DataError(

@@ -39,22 +39,25 @@ class Report:
 def evaluate(
     y: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None, threshold: float = 0.5
 ) -> Report:
-    """Judge probabilities (n,) of the positive class against labels y (n,) in [0, 1], with sample weights (n,)."""
+    """Judge probabilities (n,) of the positive class against labels y (n,) in [0, 1], with sample weights (n,).
+
+    A label y of weight s counts as two rows: one of label 1 and weight s·y, one of label 0 and weight s·(1 - y).
+    """
     s = np.ones(len(y)) if weight is None else weight
-    hard = y > 0.5
+    positive, negative = s * y, s * (1.0 - y)
     predicted = probability > threshold
     return Report(
         log_loss=_log_loss(y, probability, s),
-        brier=float(np.average((probability - y) ** 2, weights=s)),
-        auc=_auc(hard, probability, s),
-        accuracy=float(np.average(predicted == hard, weights=s)),
+        brier=float(np.average(y * (probability - 1.0) ** 2 + (1.0 - y) * probability**2, weights=s)),
+        auc=_auc(positive, negative, probability),
+        accuracy=float(np.average(np.where(predicted, y, 1.0 - y), weights=s)),
         rows=len(y),
         threshold=threshold,
         confusion={
-            "true_negative": float(s[~predicted & ~hard].sum()),
-            "false_positive": float(s[predicted & ~hard].sum()),
-            "false_negative": float(s[~predicted & hard].sum()),
-            "true_positive": float(s[predicted & hard].sum()),
+            "true_negative": float(negative[~predicted].sum()),
+            "false_positive": float(negative[predicted].sum()),
+            "false_negative": float(positive[~predicted].sum()),
+            "true_positive": float(positive[predicted].sum()),
         },
         calibration=_calibration(y, probability, s),
     )
@@ -67,12 +70,16 @@ def _log_loss(y: np.ndarray, p: np.ndarray, s: np.ndarray) -> float:
     return float(np.average(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weights=s))
 
 
-def _auc(hard: np.ndarray, p: np.ndarray, s: np.ndarray) -> float | None:
+def _auc(positive: np.ndarray, negative: np.ndarray, p: np.ndarray) -> float | None:
+    """From the weights (n,) of both labels in each row."""
     from sklearn.metrics import roc_auc_score
 
-    if not (s[hard].sum() > 0 and s[~hard].sum() > 0):
+    if not (positive.sum() > 0 and negative.sum() > 0):
         return None
-    return float(roc_auc_score(hard, p, sample_weight=s))
+    some, others = positive > 0.0, negative > 0.0
+    label = np.repeat([True, False], [some.sum(), others.sum()])
+    weight = np.concatenate([positive[some], negative[others]])
+    return float(roc_auc_score(label, np.concatenate([p[some], p[others]]), sample_weight=weight))
 
 
 def _calibration(y: np.ndarray, p: np.ndarray, s: np.ndarray) -> tuple[dict[str, float], ...]:

@@ -12,7 +12,7 @@ from thalweg.certificate import Certificate
 from thalweg.errors import DataError, UsageError
 from thalweg.metrics import Report, evaluate
 from thalweg.readers import Matrix, Table, arrays, open_rows
-from thalweg.recipe import Recipe, listed, read_offset, read_weights
+from thalweg.recipe import LabelColumn, Recipe, Target, asked_target, listed, read_offset, row_weights
 from thalweg.stopping import Outcome
 
 Label = str | int | float | bool
@@ -116,26 +116,41 @@ class Model:
         return predicted(probability, self.classes, threshold)
 
     def evaluate(
-        self, rows: Any, target: str | None = None, *, weights: Any = None, threshold: float = 0.5, **reading: Any
+        self,
+        rows: Any,
+        target: str | None = None,
+        *,
+        soft: bool = False,
+        successes: str | None = None,
+        trials: str | None = None,
+        weights: Any = None,
+        threshold: float = 0.5,
+        **reading: Any,
     ) -> Report:
         """Quality on labelled rows: log-loss, Brier score, AUC, accuracy, confusion, calibration.
 
         rows     as for `thalweg.fit`: a table with its target, or (X, y)
         target   the column; None for the one the model was fitted on
+        soft, successes, trials
+                 as for `thalweg.fit`, where the rows are not labelled as those of the fit
         weights  a column, or an (n,) array for (X, y)
+
+        A label y between 0 and 1 of weight s counts as two rows, of label 1 and weight s·y, of label 0 and s·(1 - y).
         """
         if isinstance(rows, tuple):
-            if target is not None:
-                raise UsageError("target goes with a table; for arrays (X, y), y is the target.")
+            for name, given in (("target", target), ("successes", successes), ("trials", trials)):
+                if given is not None:
+                    raise UsageError(f"{name} goes with a table; for arrays (X, y), y is the target.")
             X, y = rows
             z = self._margins_of_array(X, **reading)
-            coded = self._coded(y, len(z))
+            coded, _ = arrays.labels(y, len(z), classes=self.classes, soft=soft)
             weight = arrays.sample_weights(weights, len(z))
         else:
             table = open_rows(rows, **reading)
             z = self._margins(table)
-            coded = self.recipe.encode_target(table, column=target)
-            weight = self._weights(table, weights)
+            labels = self._judged_by(target, soft, successes, trials)
+            coded = labels.encode(table)
+            weight = self._weights(table, weights, labels)
         return evaluate(coded, probabilities(z)[:, 1], weight, threshold)
 
     def save(self, path: str | Path) -> None:
@@ -148,17 +163,31 @@ class Model:
 
         save(self, path)
 
-    def _weights(self, table: Table | Matrix, column: Any) -> np.ndarray | None:
-        """The column asked for; or that of the fit, where it is there."""
+    def _judged_by(self, name: str | None, soft: bool, successes: str | None, trials: str | None) -> Target:
+        """The target asked for; or that of the fit."""
+        own = self.recipe.target
+        if soft and name is None and own is not None:
+            name = next(iter(own.columns.values()))
+        asked = asked_target(name, None, soft, successes, trials, self.classes)
+        if asked is None and own is None:
+            raise DataError("this model was fitted on arrays, so it has no target column; evaluate it on (X, y).")
+        if isinstance(asked, LabelColumn) and own is not None:
+            return own.named(asked.name)
+        found = asked or own
+        assert found is not None
+        return found.found(lambda *_: self.classes)
+
+    def _weights(self, table: Table | Matrix, column: Any, labels: Target) -> np.ndarray | None:
+        """The column asked for, or that of the fit, where it is there; times what the target weighs."""
         if isinstance(table, Matrix):
             if column is not None:
                 raise UsageError("--weights goes with tables and arrays; a libsvm file has labels and columns only.")
             return None
         if column is not None and not isinstance(column, str):
             raise UsageError("weights must be the name of a column when the rows are a table.")
-        if column is None and self.recipe.weights not in table.columns:
-            return None
-        return read_weights(table, column if column is not None else str(self.recipe.weights))
+        if column is None and self.recipe.weights in table.columns:
+            column = self.recipe.weights
+        return row_weights(table, column, labels)
 
     def _margins(self, table: Table | Matrix) -> np.ndarray:
         if self.recipe.matrix is not None and self.recipe.offset is not None:
@@ -185,18 +214,6 @@ class Model:
         margins = array @ self.coef + self.intercept
         added = arrays.per_row(offset, len(margins), "offset")
         return margins if added is None else margins + added
-
-    def _coded(self, y: Any, n: int) -> np.ndarray:
-        """Labels of an array as 0 and 1."""
-        array = np.asarray(y).reshape(-1)
-        if len(array) != n:
-            raise DataError(f"y has {len(array)} labels, but X has {n} rows.")
-        negative, positive = self.classes
-        unknown = ~((array == negative) | (array == positive))
-        if unknown.any():
-            row = int(np.argmax(unknown))
-            raise DataError(f"y holds {array[row]!r} in row {row}; this model knows {negative!r} and {positive!r}.")
-        return (array == positive).astype(np.float64)
 
 
 def predicted(probability: np.ndarray, classes: tuple[Label, Label], threshold: float) -> np.ndarray:

@@ -213,7 +213,9 @@ def provenance(model: Model) -> RenderableType:
     """Data, options and versions the model was fitted with."""
     given = {name: value for name, value in model.options.items() if value not in (None, [], (), "", False)}
     source, weight = model.data.get("source", "?"), model.data["total_weight"]
+    target = model.recipe.target
     lines = {
+        "target": "" if target is None else target.words(),
         "fitted on": f"{source}, {model.rows:,} rows, total weight {weight:g}",
         "fingerprint": str(model.data.get("fingerprint", "")),
         "method": effort(model),

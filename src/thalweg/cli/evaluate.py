@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
+from thalweg.cli.options import as_json, labels, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
 
 
@@ -12,12 +12,22 @@ from thalweg.errors import UsageError
 @click.argument("model")
 @click.argument("rows", required=False)
 @click.option("--target", metavar="COLUMN", help="The labels.  [default: the column the model learnt]")
+@labels
 @click.option("--weights", metavar="COLUMN", help="Sample weights.  [default: the column of the fit, where present]")
 @click.option("--threshold", type=float, default=0.5, show_default=True, help="Above it, the positive label.")
 @reading
 @as_json
 def command(
-    model: str, rows: str | None, target: str | None, weights: str | None, threshold: float, json_: bool, **given: Any
+    model: str,
+    rows: str | None,
+    target: str | None,
+    soft: bool,
+    successes: str | None,
+    trials: str | None,
+    weights: str | None,
+    threshold: float,
+    json_: bool,
+    **given: Any,
 ) -> None:
     """Judge MODEL on ROWS: log-loss, Brier score, AUC, accuracy, confusion, calibration.
 
@@ -31,7 +41,9 @@ def command(
     from thalweg.model_file import load
 
     judge = load(model)
-    found = judge.evaluate(source, target, weights=weights, threshold=threshold, **keywords)
+    found = judge.evaluate(
+        source, target, soft=soft, successes=successes, trials=trials, weights=weights, threshold=threshold, **keywords
+    )
     if json_:
         print_json(found.to_dict())
     else:

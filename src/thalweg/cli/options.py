@@ -19,8 +19,15 @@ _READING = (
     click.option("--database", metavar="FILE", help="The DuckDB file --sql asks, opened read-only."),
 )
 
+_LABELS = (
+    click.option("--soft", is_flag=True, help="The target is the share of label 1, a number from 0 to 1."),
+    click.option("--successes", metavar="COLUMN", help="Counts instead of a target: so many were of label 1 ..."),
+    click.option("--trials", metavar="COLUMN", help="... out of so many, which is what the row weighs."),
+)
+
 _LEARNING = (
     click.option("--holdout", metavar="FRACTION|FILE", help="A share of the rows, or a file, that only judges."),
+    *_LABELS,
     click.option("--weights", metavar="COLUMN", help="Sample weights."),
     click.option("--offset", metavar="COLUMN", help="Added to the margins."),
     click.option("--class-weight", type=click.Choice(["balanced"]), help="Give both classes half of the weight."),
@@ -47,6 +54,13 @@ _LEARNING = (
 def learning(command: Command) -> Command:
     """Add the options of every command that fits: held-out rows, roles of columns, text, and how to run."""
     for option in reversed(_LEARNING):
+        command = option(command)
+    return command
+
+
+def labels(command: Command) -> Command:
+    """Add the options that say how rows are labelled, where that is not by two labels in a column."""
+    for option in reversed(_LABELS):
         command = option(command)
     return command
 

@@ -1,12 +1,13 @@
 """Arrays as rows: X as a matrix of numbers, dense or sparse; labels, weights and offsets checked."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError
-from thalweg.rows import Csr
+from thalweg.rows import Csr, of_one_class
 
 
 def matrix(X: Any) -> np.ndarray | Csr:
@@ -125,13 +126,14 @@ def sample_weights(values: Any, n: int) -> np.ndarray | None:
 
 
 def labels(
-    y: Any, n: int, positive: Any = None, classes: Sequence[Any] | None = None
+    y: Any, n: int, positive: Any = None, classes: Sequence[Any] | None = None, soft: bool = False
 ) -> tuple[np.ndarray, tuple[Any, Any]]:
     """y as (n,) numbers in [0, 1], and the (negative, positive) labels they stand for.
 
-    Two distinct values are classes, the greater one positive unless `positive` says otherwise. Fractions between 0
-    and 1 are soft labels, the probability of the positive class 1. Raises DataError for one class, more than two,
-    holes, or labels that are neither numbers, words nor booleans.
+    Two distinct values are classes, the greater one positive unless `positive` says otherwise. Of the classes 0 and 1
+    y may be soft, each value the share of label 1: so it is read where all are numbers in [0, 1], and some lie
+    between; with `soft` always, and of any classes. Raises DataError for one class, more than two, holes, or labels
+    that are neither numbers, words nor booleans.
     """
     array = np.asarray(y)
     if array.shape != (n,):
@@ -139,8 +141,13 @@ def labels(
             raise DataError(f"y has shape {array.shape}, but must be ({n},): one label for each row of X.")
         array = array[:, 0]
     _refuse_holes(array)
-    if classes is None and array.dtype.kind == "f" and _soft(array):
-        return array.astype(np.float64), (0, 1)
+    shares = _shares(array, classes, soft)
+    if shares is not None:
+        if positive is not None and not (positive == 1 or str(positive) == "1"):
+            raise DataError(f"positive is {positive!r}, but y holds soft labels, the shares of label 1.")
+        if classes is None and of_one_class(shares):
+            raise DataError(_one_class(int(shares[0])))
+        return shares, (0, 1) if classes is None else (_plain(classes[0]), _plain(classes[1]))
     try:
         found = list(np.unique(array))
     except TypeError:
@@ -156,13 +163,15 @@ def labels(
             f"y has {len(names)} classes ({first}{' ...' if len(names) > 5 else ''}); two-class targets only."
         )
     if len(names) < 2:
+        raise DataError(_one_class(names[0]))
+    unknown = [value for value in found if _plain(value) not in names]
+    if unknown:
+        outside = [value for value in unknown if array.dtype.kind == "f" and not 0.0 <= value <= 1.0]
+        value = (outside or unknown)[0]  # one that is no soft label either
         raise DataError(
-            f"y has one class only, {names[0]!r}: nothing tells classes apart. "
-            "If the other class exists but not in these rows, name both: classes=(negative, positive)."
+            f"y holds {_plain(value)!r} in row {int(np.argmax(array == value))}, which is none of the classes "
+            f"{names[0]!r} and {names[1]!r}."
         )
-    for value in found:
-        if _plain(value) not in names:
-            raise DataError(f"y holds {_plain(value)!r}, which is none of the classes {names[0]!r} and {names[1]!r}.")
     if positive is not None:
         matching = [name for name in names if name == positive or str(name) == str(positive)]
         if not matching:
@@ -183,10 +192,31 @@ def _refuse_holes(array: np.ndarray) -> None:
         raise DataError(f"y holds {array[row]} in row {row} ({int(holes.sum())} in all); every row needs a label.")
 
 
-def _soft(array: np.ndarray) -> bool:
-    """Whether y holds probabilities: all in [0, 1], and some strictly between."""
-    inside = (array >= 0) & (array <= 1)
-    return bool(inside.all() and ((array > 0) & (array < 1)).any())
+def _one_class(name: Any) -> str:
+    return (
+        f"y has one class only, {name!r}: nothing tells classes apart. "
+        "If the other class exists but not in these rows, name both: classes=(negative, positive)."
+    )
+
+
+def _shares(array: np.ndarray, classes: Sequence[Any] | None, soft: bool) -> np.ndarray | None:
+    """(n,) shares of label 1, or None where y holds labels: the rule that `labels` states."""
+    if not soft and classes is not None and tuple(classes) != (0, 1):
+        return None
+    numbers = array
+    if array.dtype.kind == "O" and all(isinstance(value, Real) and not isinstance(value, bool) for value in array):
+        numbers = array.astype(np.float64)
+    if numbers.dtype.kind not in ("fiu" if soft else "f"):
+        if soft:
+            raise DataError(f"y holds {_plain(array[0])!r}, but soft labels are numbers from 0 to 1.")
+        return None
+    outside = ~((numbers >= 0) & (numbers <= 1))
+    if soft and outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(f"y holds {_plain(array[row])!r} in row {row}, but soft labels are numbers from 0 to 1.")
+    if soft or (((numbers > 0) & (numbers < 1)).any() and not outside.any()):
+        return numbers.astype(np.float64) + 0.0  # without the sign of -0.0
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -39,13 +39,13 @@ def frame_rows(frame: Any) -> tuple[Database, list[str], dict[str, str]]:
     return database, database.create_rows("SELECT * FROM source"), unreadable
 
 
-def frame_batch(rows: Any, target: str | None) -> tuple[Any, str, dict[str, str]]:
+def frame_batch(rows: Any, target: str | None) -> tuple[Any, str | None, dict[str, str]]:
     """A frame as one Arrow batch, the name of its target, and what kind each column is.
 
-    Of arrays (X, y) the columns are x0, x1, ... and y. A column of numbers that has words in it is text, of the kind
-    "number"; which words are none shows when it is read.
+    Of arrays (X, y) the columns are x0, x1, ... and y, the target; of a frame the target is the one given. A column of
+    numbers that has words in it is text, of the kind "number"; which words are none shows when it is read.
 
-    Raises DataError where the rows cannot be read, UsageError for a target that is missing, or one too many.
+    Raises DataError where the rows cannot be read, UsageError for a target that arrays have no use for.
     """
     import pyarrow
 
@@ -64,8 +64,6 @@ def frame_batch(rows: Any, target: str | None) -> tuple[Any, str, dict[str, str]
         target = "y" if "y" not in columns else "(y)"
         batch = pyarrow.RecordBatch.from_pydict({**columns, target: y})
         return batch, target, _kinds(batch)
-    if target is None:
-        raise UsageError("target is missing: which column of the rows is to be learnt?")
     home = type(rows).__module__.split(".")[0]
     if home not in ("pandas", "polars", "pyarrow"):
         raise DataError(

@@ -3,13 +3,16 @@
 from thalweg.recipe.columns import CategoryColumn, MatrixColumns, NumberColumn, Term, TextColumn
 from thalweg.recipe.learn import learn
 from thalweg.recipe.recipe import Recipe, listed
-from thalweg.recipe.roles import read_offset, read_weights
-from thalweg.recipe.target import LIBSVM_TARGET, Target, find_in, label_key
+from thalweg.recipe.roles import read_offset
+from thalweg.recipe.shares import Counts, asked_target
+from thalweg.recipe.target import LIBSVM_TARGET, LabelColumn, Target, TwoLabels, find_in, label_key, row_weights
 from thalweg.recipe.text import TextOptions
 
 __all__ = [
     "LIBSVM_TARGET",
     "CategoryColumn",
+    "Counts",
+    "LabelColumn",
     "MatrixColumns",
     "NumberColumn",
     "Recipe",
@@ -17,10 +20,12 @@ __all__ = [
     "Term",
     "TextColumn",
     "TextOptions",
+    "TwoLabels",
+    "asked_target",
     "find_in",
     "label_key",
     "learn",
     "listed",
     "read_offset",
-    "read_weights",
+    "row_weights",
 ]

@@ -12,9 +12,9 @@ from thalweg.readers.forms import mostly
 from thalweg.recipe.columns import MISSING, OTHER, CategoryColumn, NumberColumn, TextColumn
 from thalweg.recipe.encode import Column
 from thalweg.recipe.recipe import Recipe
-from thalweg.recipe.roles import chosen, read_weights
+from thalweg.recipe.roles import chosen
 from thalweg.recipe.statistics import LevelCounts, NumberStatistics, level_counts, number_statistics
-from thalweg.recipe.target import Target, find
+from thalweg.recipe.target import LabelColumn, Target, find, row_weights
 from thalweg.recipe.text import TextOptions, learn_text
 
 _IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category that happens not to repeat
@@ -23,7 +23,7 @@ _IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category t
 def learn(
     table: Table,
     *,
-    target: str,
+    target: str | LabelColumn | Target,
     weights: str | None = None,
     offset: str | None = None,
     only: Sequence[str] = (),
@@ -39,12 +39,14 @@ def learn(
 ) -> Recipe:
     """Learn from the rows of the mask `training` (n,), or all, that have a weight above 0.
 
+    `positive` is the label that is 1, where the target is the name of a column.
     Raises UsageError where roles contradict each other, DataError where a column cannot be used.
     """
     text = text or TextOptions()
-    names = chosen(table, target, weights, offset, only, drop, categorical, text.columns)
-    weight = _prepare_view(table, weights, training)
-    labels = find(table, target, _CONDITION, positive)
+    asked = LabelColumn(target, positive) if isinstance(target, str) else target
+    names = chosen(table, asked.columns, weights, offset, only, drop, categorical, text.columns)
+    weight = _prepare_view(table, row_weights(table, weights, asked), training)
+    labels = asked.found(lambda name, positive: find(table, name, _CONDITION, positive))
     texts = [name for name in names if table.columns[name] in ("text", "boolean") or name in categorical]
     texts = [name for name in texts if name not in text.columns]
     builder = Builder(standardize, intercept, max_levels)
@@ -53,9 +55,9 @@ def learn(
             _refuse_mostly_numbers(table, name, missing)
             builder.notes += _looks_like(table, name, missing)
     numbers = {name: table.columns[name] for name in names if name not in texts and name not in text.columns}
-    is_positive = _positive_sql(table, labels)
-    described = number_statistics(table, numbers, is_positive, _CONDITION)
-    counted = level_counts(table, texts, missing, is_positive, _CONDITION)
+    side = labels.side(table)
+    described = number_statistics(table, numbers, side, _CONDITION)
+    counted = level_counts(table, texts, missing, side, _CONDITION)
     for name in names:
         if name in text.columns:
             builder.text(learn_text(name, *_texts(table, name, missing, weight), text, table.name))
@@ -69,11 +71,11 @@ def learn(
 _CONDITION = "training AND weight > 0"
 
 
-def _prepare_view(table: Table, weights: str | None, training: np.ndarray | None) -> np.ndarray:
+def _prepare_view(table: Table, weights: np.ndarray | None, training: np.ndarray | None) -> np.ndarray:
     """The view `learning`: the rows with their weight and whether they are trained on; (n,) weights, 0 if not."""
     import pyarrow
 
-    weight = np.ones(table.n) if weights is None else read_weights(table, weights)
+    weight = np.ones(table.n) if weights is None else weights
     mask = np.ones(table.n, dtype=bool) if training is None else training
     table.database.register("roles", pyarrow.table({"weight": weight, "training": mask, "row": np.arange(table.n)}))
     table.database.run("CREATE OR REPLACE TEMP VIEW learning AS SELECT * FROM rows POSITIONAL JOIN roles")
@@ -88,15 +90,6 @@ def _texts(table: Table, name: str, missing: tuple[str, ...], weight: np.ndarray
     for places, batch in table.batches([f"coalesce({table.text(name, missing)}, '')"]):
         texts[places] = batch.column(0).to_numpy(zero_copy_only=False)
     return texts[weight > 0.0].tolist(), weight[weight > 0.0]
-
-
-def _positive_sql(table: Table, target: Target) -> str:
-    """Whether a row is of the positive class."""
-    kind = table.columns[target.name]
-    if kind == "number":
-        return f"({table.sql(target.name)}::DOUBLE = {float(target.classes[1])!r})"
-    value = str(target.classes[1]).lower() if kind == "boolean" else str(target.classes[1])
-    return f"({table.text(target.name)} = {literal(value)})"
 
 
 def _refuse_mostly_numbers(table: Table, name: str, missing: tuple[str, ...]) -> None:

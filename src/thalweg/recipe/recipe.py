@@ -13,6 +13,7 @@ from thalweg.readers.chunk import Chunk
 from thalweg.recipe.columns import CategoryColumn, MatrixColumns, NumberColumn, Term, TextColumn
 from thalweg.recipe.encode import ChunkEncoder, Column, encode, forms_of
 from thalweg.recipe.hashing import HashedColumns, Hashing
+from thalweg.recipe.shares import target_of
 from thalweg.recipe.target import Target
 from thalweg.rows import Csr
 
@@ -32,7 +33,7 @@ class Recipe:
     columns         in the order of the table they were learnt from
     mean, scale     (p,) weighted means and standard deviations over the training rows; 0 and 1 where a column is not
                     centred or scaled, and a scale of infinity where a column of arrays is constant
-    target          its name and labels; None for arrays
+    target          its columns, and how they become labels; None for arrays
     weights, offset columns of that role, or None; for arrays, offset is "offset" where there was one
     standardized    whether columns are centred and scaled; words never are
     notes           what is worth knowing: columns dropped, pooled, suspicious
@@ -120,18 +121,17 @@ class Recipe:
         """Those raw rows, standing for the centred and scaled ones."""
         return Csr(X.indptr, X.indices, X.data, X.p, self.mean, self.scale) if self.standardized else X
 
-    def encode_target(self, table: Table | Matrix, column: str | None = None) -> np.ndarray:
-        """(n,) labels as 0 and 1."""
-        if self.target is None:
-            raise DataError("this model was fitted on arrays, so it has no target column; evaluate it on (X, y).")
-        return self.target.encode(table, column)
+    def encode_target(self, table: Table | Matrix) -> np.ndarray:
+        """(n,) labels in [0, 1]."""
+        assert self.target is not None
+        return self.target.encode(table)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it, but for mean and scale, which are arrays."""
         names = {kind: name for name, kind in _TYPES.items()}
         columns = [{"type": names[type(column)], **_described(column)} for column in self.columns]
         plain = {field.name: getattr(self, field.name) for field in fields(self)[3:]}
-        return {"columns": columns, **plain, "target": None if self.target is None else asdict(self.target)}
+        return {"columns": columns, **plain, "target": None if self.target is None else self.target.to_dict()}
 
     @classmethod
     def from_dict(cls, body: dict[str, Any], mean: np.ndarray, scale: np.ndarray) -> "Recipe":
@@ -153,7 +153,7 @@ class Recipe:
             columns=tuple(columns),
             mean=mean,
             scale=scale,
-            target=None if target is None else Target(target["name"], (target["classes"][0], target["classes"][1])),
+            target=None if target is None else target_of(target),
             weights=body["weights"],
             offset=body["offset"],
             standardized=body["standardized"],

@@ -1,6 +1,6 @@
 """Which columns are learnt from; and those that are neither learnt from nor learnt: sample weights and offsets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from thalweg.readers.table import hole_sql
 
 def chosen(
     table: Table | Columns,
-    target: str,
+    target: Mapping[str, str],
     weights: str | None,
     offset: str | None,
     only: Sequence[str],
@@ -20,11 +20,11 @@ def chosen(
     categorical: Sequence[str],
     text: Sequence[str],
 ) -> list[str]:
-    """The columns learnt from, in their order.
+    """The columns learnt from, in their order; `target` says which are learnt, option -> column.
 
     Raises UsageError where options contradict each other, DataError for a column that is not there or cannot be used.
     """
-    roles = {"--target": target, "--weights": weights, "--offset": offset}
+    roles = {**target, "--weights": weights, "--offset": offset}
     for role, column in roles.items():
         if column is not None:
             table.require(column, role)
@@ -34,7 +34,7 @@ def chosen(
                 )
     taken = [column for column in roles.values() if column is not None]
     if len(set(taken)) < len(taken):
-        raise UsageError("one column is given two of the roles --target, --weights and --offset.")
+        raise UsageError(f"one column is given two of the roles {', '.join([*target, '--weights'])} and --offset.")
     for option, listed in (("--only", only), ("--drop", drop), ("--categorical", categorical), ("--text", text)):
         for column in listed:
             table.require(column, option) if option != "--drop" else _require_present(table, column)
@@ -67,15 +67,17 @@ def read_weights(table: Table, name: str) -> np.ndarray:
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise DataError(f"{table.place(row)}: the weight in {name!r} is {weights[row]:g}; a weight must be at least 0.")
+    refuse_useless(weights, f"{table.name}: the weights in {name!r}")
+    return weights
+
+
+def refuse_useless(weights: np.ndarray, what: str) -> None:
+    """Raise DataError for weights (n,) that are all zero, or too large to be added up."""
     if not (weights > 0).any():
-        raise DataError(f"{table.name}: the weights in {name!r} are all zero: no row counts.")
+        raise DataError(f"{what} are all zero: no row counts.")
     with np.errstate(over="ignore"):
         if not np.isfinite(weights.sum()):
-            raise DataError(
-                f"{table.name}: the weights in {name!r}, up to {weights.max():g}, add up to infinity; divide them all "
-                "by the largest."
-            )
-    return weights
+            raise DataError(f"{what}, up to {weights.max():g}, add up to infinity; divide them all by the largest.")
 
 
 def read_offset(table: Table, name: str) -> np.ndarray:
@@ -84,6 +86,16 @@ def read_offset(table: Table, name: str) -> np.ndarray:
 
 
 def _read(table: Table, name: str, role: str) -> np.ndarray:
+    out = read_numbers(table, name, role)
+    refuse_infinite(out, name, role, table.place)
+    return out
+
+
+def read_numbers(table: Table, name: str, role: str) -> np.ndarray:
+    """(n,) the numbers of a column that an option gives a role, NaN where there is a hole.
+
+    Raises DataError for a column that is not there, or holds something else, with row and value.
+    """
     kind = table.require(name, role)
     if kind != "number":
         text = hole_sql(f"trim({table.sql(name)}::VARCHAR)", DEFAULT_MISSING)
@@ -94,7 +106,6 @@ def _read(table: Table, name: str, role: str) -> np.ndarray:
     out = np.empty(table.n)
     for places, batch in table.batches([table.number(name)]):
         out[places] = batch.column(0).to_numpy(zero_copy_only=False)
-    refuse_infinite(out, name, role, table.place)
     return out
 
 

@@ -34,12 +34,12 @@ class NumberStatistics:
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a category."""
+    """One level of a category; of `positives`, a row of both classes is half a one."""
 
     name: str
     rows: int
     weight: float
-    positives: int
+    positives: float
 
 
 @dataclass
@@ -62,14 +62,12 @@ class LevelCounts:
         return pure and len(self.levels) > 1 and len(self.levels) < sum(level.rows for level in self.levels)
 
 
-def number_statistics(
-    table: Table, kinds: Mapping[str, str], is_positive: str, condition: str
-) -> dict[str, NumberStatistics]:
-    """Statistics of each number or date column of `kinds`."""
+def number_statistics(table: Table, kinds: Mapping[str, str], side: str, condition: str) -> dict[str, NumberStatistics]:
+    """Statistics of each number or date column of `kinds`; side as `Target.side` gives it."""
     if not kinds:
         return {}
     values = ", ".join(f"{table.number(name)} AS v{i}" for i, name in enumerate(kinds))
-    source = f"(SELECT {values}, weight AS w, {is_positive} AS y FROM learning WHERE {condition})"
+    source = f"(SELECT {values}, weight AS w, {side} AS y FROM learning WHERE {condition})"
     columns = [f"v{i}" for i in range(len(kinds))]
     # moments about a value of the column itself: about 0 they would cancel for a timestamp, 1.6e9 ± 1e3
     picked = ", ".join(f"any_value({v})" for v in columns)
@@ -85,10 +83,10 @@ def number_statistics(
             f"sum(w * {x} * {x})",
             f"min({v})",
             f"max({v})",
-            f"max(CASE WHEN y THEN {v} END)",
-            f"min(CASE WHEN y THEN {v} END)",
-            f"max(CASE WHEN y THEN NULL ELSE {v} END)",
-            f"min(CASE WHEN y THEN NULL ELSE {v} END)",
+            f"max(CASE WHEN y > 0 THEN {v} END)",
+            f"min(CASE WHEN y > 0 THEN {v} END)",
+            f"max(CASE WHEN y < 1 THEN {v} END)",
+            f"min(CASE WHEN y < 1 THEN {v} END)",
         ]
     width = len(asked) // len(columns)
     found = table.database.run(f"SELECT count(*), sum(w), {', '.join(asked)} FROM {source}")[0]
@@ -139,7 +137,7 @@ def _all_different(table: Table, name: str, rows: int) -> bool:
 
 
 def level_counts(
-    table: Table, names: Sequence[str], missing: tuple[str, ...], is_positive: str, condition: str
+    table: Table, names: Sequence[str], missing: tuple[str, ...], side: str, condition: str
 ) -> dict[str, LevelCounts]:
     """Levels of each of these columns, with rows, weight and positives, in one statement of grouping sets."""
     result = {name: LevelCounts(name) for name in names}
@@ -150,13 +148,13 @@ def level_counts(
     picked = " ".join(f"WHEN GROUPING({column}) = 0 THEN {i}" for i, column in enumerate(columns))
     value = " ".join(f"WHEN GROUPING({column}) = 0 THEN {column}" for column in columns)
     found = table.database.run(
-        f"SELECT CASE {picked} END, CASE {value} END, count(*), sum(w), count(*) FILTER (is_positive) "
-        f"FROM (SELECT {', '.join(texts)}, weight AS w, {is_positive} AS is_positive "
+        f"SELECT CASE {picked} END, CASE {value} END, count(*), sum(w), sum(side) "
+        f"FROM (SELECT {', '.join(texts)}, weight AS w, {side} AS side "
         f"FROM learning WHERE {condition}) "
         f"GROUP BY GROUPING SETS ({', '.join(f'({column})' for column in columns)})"
     )
     for i, level, rows, weight, positives in found:
         result[names[i]].levels.append(
-            Level(MISSING if level is None else str(level), int(rows), float(weight), int(positives))
+            Level(MISSING if level is None else str(level), int(rows), float(weight), float(positives))
         )
     return result

@@ -1,58 +1,221 @@
-"""The target: which two labels there are, and which of them is 1."""
+"""The target: the column or columns that are learnt, and how they become labels in [0, 1]; a column of two labels."""
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import Matrix, Table
+from thalweg.readers.chunk import Chunk
+from thalweg.readers.database import literal
+from thalweg.recipe.roles import read_weights, refuse_useless
 
 Label = str | int | float | bool
 LIBSVM_TARGET = "label"
+SKIP = "--on-bad-row skip leaves such rows out."
+
+
+class Target(ABC):
+    """Column or columns -> (n,) y in [0, 1], and (n,) what a row weighs by them, or None where all weigh 1.
+
+    classes  labels (negative, positive)
+    """
+
+    classes: tuple[Label, Label]
+
+    @property
+    @abstractmethod
+    def columns(self) -> dict[str, str]:
+        """Option that names a column -> the column."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> dict[str, str]:
+        """Column that has to hold numbers -> the option that asks for it."""
+
+    @property
+    @abstractmethod
+    def forms(self) -> dict[str, str]:
+        """Each column in the form a stream has to give it."""
+
+    @abstractmethod
+    def encode(self, rows: Table | Matrix) -> np.ndarray:
+        """(n,) y. Raises DataError for the first row that has none, with row and value."""
+
+    @abstractmethod
+    def weights_by(self, table: Table) -> np.ndarray | None:
+        """What the rows weigh by it. Raises DataError as `encode` does, where the columns are numbers."""
+
+    @abstractmethod
+    def of_chunk(self, chunk: Chunk, bad: dict[int, str]) -> tuple[np.ndarray, np.ndarray | None]:
+        """(m,) y and weights of a stream's rows; what is wrong with some comes into `bad`, row -> sentence."""
+
+    @abstractmethod
+    def side(self, table: Table) -> str:
+        """The SQL of 0 for a row of the negative class, 1 for one of the positive, and 0.5 for one of both."""
+
+    @abstractmethod
+    def named(self, column: str) -> "Target":
+        """The labels that another column holds."""
+
+    @abstractmethod
+    def words(self) -> str:
+        """What it is, in words."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+
+    def found(self, two: "TwoOf") -> "Target":
+        """Itself: there is nothing to be found."""
+        return self
+
+
+TwoOf = Callable[[str, Any], tuple[Label, Label]]  # column, label that is to be 1 -> its labels (negative, positive)
 
 
 @dataclass(frozen=True)
-class Target:
-    """The column's name, and its labels (negative, positive)."""
+class LabelColumn:
+    """A target whose two labels are not known yet; `positive` is the one that has to be 1, or None."""
+
+    name: str
+    positive: Any = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """As those of `Target`."""
+        return {"--target": self.name}
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """None: labels may be anything."""
+        return {}
+
+    def weights_by(self, table: Table) -> None:
+        """Rows of two labels all weigh 1."""
+
+    def found(self, two: TwoOf) -> Target:
+        """The target, once its labels are found."""
+        return TwoLabels(self.name, two(self.name, self.positive))
+
+
+@dataclass(frozen=True)
+class TwoLabels(Target):
+    """A column of two labels, (negative, positive)."""
 
     name: str
     classes: tuple[Label, Label]
 
-    def encode(self, table: Table | Matrix, column: str | None = None) -> np.ndarray:
+    @property
+    def columns(self) -> dict[str, str]:
+        return {"--target": self.name}
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        return {}
+
+    @property
+    def forms(self) -> dict[str, str]:
+        return {self.name: "text"}
+
+    def encode(self, rows: Table | Matrix) -> np.ndarray:
         """(n,) 0 or 1 for each row; a libsvm file has its own labels.
 
         A label ending in a dot that is known without it is read without it, as the UCI Adult test file wants. Raises
         DataError for a hole, or a label that is neither class, with row and value.
         """
-        if isinstance(table, Matrix):
-            return self._of_numbers(table, column)
-        name = column or self.name
-        found = distinct(table, name)
-        known = {label_key(label): i for i, label in enumerate(self.classes)}
-        dotted = not any(label_key(label) in known for label, _, _ in found)
+        if isinstance(rows, Matrix):
+            return self._of_numbers(rows)
+        found = distinct(rows, self.name)
+        dotted = not any(label_key(label) in self._known for label, _, _ in found)
         codes: dict[str, int] = {}
         for label, _, row in found:
             key = label_key(label)
             plain = key[:-1] if dotted and key.endswith(".") else key
-            if plain not in known:
-                expected = " or ".join(repr(one) for one in self.classes)
-                raise DataError(f"{table.place(row)}: column {name!r} holds {label!r}, but {expected} was expected.")
-            codes[key] = known[plain]
-        return _coded(table, name, codes)
+            if plain not in self._known:
+                raise DataError(
+                    f"{rows.place(row)}: column {self.name!r} holds {label!r}, but {self._expected(label)}."
+                )
+            codes[key] = self._known[plain]
+        return _coded(rows, self.name, codes)
 
-    def _of_numbers(self, rows: Matrix, column: str | None) -> np.ndarray:
-        if column is not None and column != LIBSVM_TARGET:
-            raise UsageError(f"--target {column}: a libsvm file has one target, the number its lines begin with.")
-        known = {label_key(label): i for i, label in enumerate(self.classes)}
+    def weights_by(self, table: Table) -> None:
+        return None
+
+    def of_chunk(self, chunk: Chunk, bad: dict[int, str]) -> tuple[np.ndarray, None]:
+        codes, words = chunk.codes(self.name)
+        known = [float(self._known.get(label_key(word), -1)) for word in words.to_pylist()]
+        y = np.array([*known, -2.0])[codes]
+        for row in np.flatnonzero(y < 0.0):
+            word = words[int(codes[row])].as_py() if y[row] == -1.0 else None
+            found = f"the target {self.name!r} has no value" if word is None else f"column {self.name!r} holds {word!r}"
+            bad[int(row)] = f"{found}, but {self._expected(word)}; {SKIP}"
+        return y, None
+
+    def side(self, table: Table) -> str:
+        kind, positive = table.columns[self.name], self.classes[1]
+        if kind == "number":
+            condition = f"{table.sql(self.name)}::DOUBLE = {float(positive)!r}"
+        else:
+            value = str(positive).lower() if kind == "boolean" else str(positive)
+            condition = f"{table.text(self.name)} = {literal(value)}"
+        return f"(CASE WHEN {condition} THEN 1.0 ELSE 0.0 END)::DOUBLE"
+
+    def named(self, column: str) -> "TwoLabels":
+        return TwoLabels(column, self.classes)
+
+    def words(self) -> str:
+        return f"{self.name!r}: {self.classes[1]!r} against {self.classes[0]!r}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {label_key(label): i for i, label in enumerate(self.classes)}
+
+    def _expected(self, found: Any) -> str:
+        """What was, where something else is found; and the way out, where that may be a share."""
+        expected = " or ".join(repr(label) for label in self.classes) + " was expected"
+        with suppress(TypeError, ValueError):
+            if 0.0 < float(found) < 1.0 and set(self._known) == {"0", "1"}:
+                expected += "; if the target holds shares of label 1, soft=True (--soft) takes them so"
+        return expected
+
+    def _of_numbers(self, rows: Matrix) -> np.ndarray:
+        refuse_named(self.name)
         values, places = np.unique(rows.y, return_inverse=True)
-        codes = [known.get(label_key(value), -1) for value in values]
+        codes = [self._known.get(label_key(value), -1) for value in values]
         coded = np.array(codes, dtype=np.float64)[places]
         if (coded < 0).any():
             row = int(np.argmax(coded < 0))
-            expected = " or ".join(repr(one) for one in self.classes)
-            raise DataError(f"{rows.place(row)}: the label is {rows.y[row]:g}, but {expected} was expected.")
+            raise DataError(f"{rows.place(row)}: the label is {rows.y[row]:g}, but {self._expected(rows.y[row])}.")
         return coded
+
+
+def refuse_named(target: str) -> None:
+    """Raise UsageError for a target of a libsvm file other than its own."""
+    if target != LIBSVM_TARGET:
+        raise UsageError(f"--target {target}: a libsvm file has one target, the number its lines begin with.")
+
+
+def row_weights(table: Table, name: str | None, target: Target | LabelColumn) -> np.ndarray | None:
+    """(n,) the column of weights times what the target weighs, or None where all rows weigh 1.
+
+    Raises DataError as `read_weights` does.
+    """
+    weights = None if name is None else read_weights(table, name)
+    more = target.weights_by(table)
+    if more is None:
+        return weights
+    weights = more if weights is None else weights * more
+    refuse_useless(weights, f"{table.name}: the weights of the rows by {' and '.join(target.columns)}")
+    return weights
 
 
 def _coded(table: Table, name: str, codes: dict[str, int]) -> np.ndarray:
@@ -81,8 +244,8 @@ def distinct(table: Table, name: str, source: str = "rows", row: str = "rowid") 
     return [(label_of(value, text_label, kind), int(count), int(first)) for text_label, value, count, first in rows]
 
 
-def find(table: Table, name: str, condition: str, positive: Any) -> Target:
-    """The two classes of the rows a condition keeps.
+def find(table: Table, name: str, condition: str, positive: Any) -> tuple[Label, Label]:
+    """The two classes (negative, positive) of the rows a condition keeps.
 
     Raises DataError for one class, more than two, or a `positive` that is neither.
     """
@@ -90,7 +253,7 @@ def find(table: Table, name: str, condition: str, positive: Any) -> Target:
     return _two(labels, name, table.name, positive)
 
 
-def find_in(rows: Matrix, positive: Any) -> Target:
+def find_in(rows: Matrix, positive: Any) -> tuple[Label, Label]:
     """The two classes of a libsvm file. Raises DataError as `find` does."""
     return _two([label_of(value, "", "number") for value in np.unique(rows.y)], LIBSVM_TARGET, rows.name, positive)
 
@@ -109,19 +272,21 @@ def two_labels(words: list[str], kind: str, name: str, source: str, positive: An
         labels.setdefault(label_key(label), label)
     if not labels:
         raise DataError(f"{source}: the target {name!r} has no value in any row.")
-    return _two(list(labels.values()), name, source, positive).classes
+    return _two(list(labels.values()), name, source, positive)
 
 
-def _two(labels: list[Label], name: str, source: str, positive: Any) -> Target:
+def _two(labels: list[Label], name: str, source: str, positive: Any) -> tuple[Label, Label]:
     labels.sort(key=lambda label: (isinstance(label, str), label))
     shown = ", ".join(repr(label) for label in labels[:5])
     if len(labels) == 1:
         raise DataError(f"{source}: the target {name!r} has one class only, {shown}: nothing tells classes apart.")
     if len(labels) > 2:
         count = "over 1,000" if len(labels) > 1000 else str(len(labels))
+        shares = all(isinstance(one, int | float) and 0 <= one <= 1 for one in labels)
         raise DataError(
             f"{source}: the target {name!r} has {count} classes ({shown}{' ...' if len(labels) > 5 else ''}), "
             "but only targets of two classes are fitted yet; keep two of them, or make one against the rest."
+            + (" If its values are shares of label 1, soft=True (--soft) takes them so." if shares else "")
         )
     if not labels:
         raise DataError(f"{source}: no row has a weight above 0.")
@@ -130,7 +295,7 @@ def _two(labels: list[Label], name: str, source: str, positive: Any) -> Target:
         if not matching:
             raise DataError(f"{source}: --positive is {positive!r}, but the labels of {name!r} are {shown}.")
         labels.sort(key=lambda label: label == matching[0])
-    return Target(name, (labels[0], labels[1]))
+    return labels[0], labels[1]
 
 
 def label_of(value: Any, text: str, kind: str) -> Label:

@@ -3,7 +3,7 @@
 from thalweg.rows.block import Block, RandomAccessRows, Rows
 from thalweg.rows.csr import Csr
 from thalweg.rows.dense import DenseRows, rows_per_block
-from thalweg.rows.labels import Labels, labels_of
+from thalweg.rows.labels import Labels, is_hard, labels_of, of_one_class
 from thalweg.rows.memory import MemoryRows, in_memory
 from thalweg.rows.moments import centre_and_scale
 from thalweg.rows.null_model import null_model
@@ -22,7 +22,9 @@ __all__ = [
     "centre_and_scale",
     "column_squares",
     "in_memory",
+    "is_hard",
     "labels_of",
     "null_model",
+    "of_one_class",
     "rows_per_block",
 ]

@@ -24,6 +24,9 @@ def fit(
     gradient_tol: float | None = None,
     intercept: bool = True,
     standardize: bool = True,
+    soft: bool = False,
+    successes: str | None = None,
+    trials: str | None = None,
     weights: Any = None,
     offset: Any = None,
     class_weight: Any = None,
@@ -73,6 +76,12 @@ def fit(
     target        the column to learn; not for (X, y), and libsvm files have their own
     method        "auto", "gd", "minibatch", "sgd", "nesterov", "lbfgs", "newton", "newton-cg" or
                   "orthant-newton"
+    soft          the target is not one of two labels but the share of label 1, a number from 0 to 1; arrays (X, y) need
+                  no word where y has numbers strictly between. A share y of weight s counts as two rows, one of label 1
+                  and weight s·y and one of label 0 and weight s·(1 - y)
+    successes, trials
+                  in place of a target, two columns of binomial counts: a row is of so many trials, of which so many
+                  had label 1, and its weight is multiplied by its trials
     l2, l1        per-mean penalty strengths; l2 None means 1/S, S the total weight
     tol           relative certified gap to stop at; gradient_tol: gradient norm to stop at
     weights       column of sample weights, or an (n,) array for (X, y); offset likewise, added to the margins

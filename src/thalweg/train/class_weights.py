@@ -5,25 +5,54 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, UsageError
 from thalweg.recipe import label_key
+from thalweg.rows import is_hard
+
+_SOFT = "--class-weight needs labels of two classes; these are soft labels between 0 and 1."
+
+
+def refuse_soft(how: Any, soft: bool) -> None:
+    """Raise UsageError for class weights beside soft labels."""
+    if how is not None and soft is True:
+        raise UsageError(_SOFT)
 
 
 def class_weights(
-    weight: np.ndarray | None, y: np.ndarray, how: str | Mapping[Any, float] | None, classes: tuple[Any, Any]
-) -> np.ndarray | None:
-    """Sample weights times class weights; "balanced" gives both classes half of the total weight.
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    how: str | Mapping[Any, float] | None,
+    classes: tuple[Any, Any],
+    counted: bool = False,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels, and sample weights times class weights; "balanced" gives both classes half of the total weight.
+
+    counted  whether a label between 0 and 1 counts rows of either class, each of which has its class's weight
 
     Raises DataError for soft labels, or a label that is none of the classes.
     """
     if how is None:
-        return weight
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise DataError("--class-weight needs labels of two classes; these are soft labels between 0 and 1.")
+        return y, weight
+    if not counted and not is_hard(y):
+        raise DataError(_SOFT)
     s = np.ones(len(y)) if weight is None else weight
     positive = float(s @ y)
-    factors = class_factors(how, classes, (float(s.sum()) - positive, positive))
-    return s * np.where(y == 1.0, factors[1], factors[0])
+    return by_class(y, s, class_factors(how, classes, (float(s.sum()) - positive, positive)))
+
+
+def by_class(
+    y: np.ndarray, weight: np.ndarray | None, factors: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels and weights (n,) once the rows of each class are multiplied by its factor; None for both is 1.
+
+    A label y of weight s is a row of label 1 and weight s·y, and one of label 0 and weight s·(1 - y).
+    """
+    if factors is None:
+        return y, weight
+    positive, negative = factors[1] * y, factors[0] * (1.0 - y)
+    both = positive + negative
+    y = np.divide(positive, both, out=y.copy(), where=both > 0.0)
+    return y, both if weight is None else weight * both
 
 
 def class_factors(

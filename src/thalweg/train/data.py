@@ -8,17 +8,23 @@ import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import DEFAULT_MISSING, Matrix, Table, arrays, open_rows, open_table
+from thalweg.readers.stream import Columns
+from thalweg.readers.table import listing
 from thalweg.recipe import (
     LIBSVM_TARGET,
+    Counts,
+    LabelColumn,
     MatrixColumns,
     Recipe,
+    Target,
     TextOptions,
+    asked_target,
     find_in,
     learn,
     read_offset,
-    read_weights,
+    row_weights,
 )
-from thalweg.rows import Csr, MemoryRows, SparseRows, centre_and_scale, in_memory
+from thalweg.rows import Csr, MemoryRows, SparseRows, centre_and_scale, in_memory, of_one_class
 from thalweg.train.class_weights import class_weights
 from thalweg.train.options import Options
 
@@ -32,6 +38,8 @@ class Source:
     """The columns' roles and how to read them: everything a fit is told about its rows rather than about itself.
 
     target, weights, offset      column names; for (X, y), weights and offset are (n,) arrays
+    soft                         whether the target holds shares of label 1
+    successes, trials            columns of counts, in place of a target
     only, drop, categorical      column names
     positive, classes            which label is 1; both labels, for arrays that may lack one
     text                         text columns and how to read them
@@ -39,6 +47,9 @@ class Source:
     """
 
     target: str | None = None
+    soft: bool = False
+    successes: str | None = None
+    trials: str | None = None
     weights: Any = None
     offset: Any = None
     only: tuple[str, ...] = ()
@@ -49,6 +60,15 @@ class Source:
     classes: tuple[Any, Any] | None = None
     text: TextOptions = field(default_factory=TextOptions)
     reading: dict[str, Any] | None = None
+
+    def asked(self, rows: Table | Columns) -> LabelColumn | Target:
+        """The target among the columns of a table. Raises UsageError where there is none."""
+        found = asked_target(self.target, self.positive, self.soft, self.successes, self.trials)
+        if found is None:
+            raise UsageError(
+                f"--target is missing: which column of {rows.name} is to be learnt? {listing(rows.columns)}"
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,8 +107,9 @@ def prepare(rows: Any, source: Source, options: Options, holdout: Any = None) ->
             prepared = _from_matrix(read, source, options, holdout)
         else:
             prepared = _from_table(read, source, options, holdout)
-    weight = class_weights(prepared.rows.weight, prepared.rows.y, options.class_weight, prepared.classes)
-    return replace(prepared, rows=replace(prepared.rows, weight=weight))
+    data, counted = prepared.rows, isinstance(prepared.recipe.target, Counts)
+    y, weight = class_weights(data.y, data.weight, options.class_weight, prepared.classes, counted)
+    return replace(prepared, rows=replace(data, y=y, weight=weight))
 
 
 def training_mask(n: int, share: float | None, seed: int) -> np.ndarray | None:
@@ -111,17 +132,15 @@ def _from_table(table: Table, source: Source, options: Options, holdout: Any) ->
     for name in ("weights", "offset"):
         if getattr(source, name) is not None and not isinstance(getattr(source, name), str):
             raise UsageError(f"{name} must be the name of a column when the rows are a table.")
-    if source.target is None:
-        raise UsageError(f"--target is missing: which column of {table.name} is to be learnt? {table.listing()}")
+    target = source.asked(table)
     training = training_mask(table.n, options.holdout, options.seed)
     recipe = learn(
         table,
-        target=source.target,
+        target=target,
         weights=source.weights,
         offset=source.offset,
         only=source.only,
         drop=source.drop,
-        positive=source.positive,
         categorical=source.categorical,
         max_levels=100 if source.max_levels is None else source.max_levels,
         standardize=options.standardize,
@@ -131,6 +150,7 @@ def _from_table(table: Table, source: Source, options: Options, holdout: Any) ->
         text=source.text,
     )
     kept, held_out = split(labelled(recipe, table), training)
+    _refuse_one_class(kept, table.name)
     if holdout is not None:
         held_out = labelled(recipe, open_table(holdout, **_for_second_file(source.reading)))
     assert recipe.target is not None
@@ -148,8 +168,15 @@ def labelled(recipe: Recipe, table: Table | Matrix) -> MemoryRows:
     X, y = recipe.encode(table), recipe.encode_target(table)
     if isinstance(table, Matrix):
         return in_memory(X, y)
-    weight = read_weights(table, recipe.weights) if recipe.weights is not None else None
+    assert recipe.target is not None
+    weight = row_weights(table, recipe.weights, recipe.target)
     return in_memory(X, y, weight, read_offset(table, recipe.offset) if recipe.offset is not None else None)
+
+
+def _refuse_one_class(rows: MemoryRows, source: str) -> None:
+    """Raise DataError where there is nothing that tells classes apart."""
+    if of_one_class(rows.y, rows.weight):
+        raise DataError(f"{source}: the rows to train on that weigh anything are of one class only.")
 
 
 def split(rows: MemoryRows, training: np.ndarray | None) -> tuple[MemoryRows, MemoryRows | None]:
@@ -170,6 +197,8 @@ def _refuse_table_options(source: Source, what: str) -> None:
         "--categorical": source.categorical,
         "--text": source.text.columns,
         "--max-levels": source.max_levels is not None,
+        "--successes": source.successes is not None,
+        "--trials": source.trials is not None,
     }
     for name, value in given.items():
         if value:
@@ -185,11 +214,14 @@ def _from_matrix(matrix: Matrix, source: Source, options: Options, holdout: Any)
         raise UsageError("--missing goes with tables; what a libsvm file leaves out is 0.")
     if source.target not in (None, LIBSVM_TARGET):
         raise UsageError(f"--target {source.target}: a libsvm file has one target, the number its lines begin with.")
-    target = find_in(matrix, source.positive)
+    asked = asked_target(LIBSVM_TARGET, source.positive, source.soft, None, None)
+    assert asked is not None
+    target = asked.found(lambda _, positive: find_in(matrix, positive))
     recipe = _recipe(MatrixColumns(matrix.X.p, None, "", matrix.first), target=target)
     data, held_out = split(
         in_memory(_smaller(matrix.X), target.encode(matrix)), training_mask(matrix.n, options.holdout, options.seed)
     )
+    _refuse_one_class(data, matrix.name)
     if holdout is not None:
         second = open_rows(holdout, **_for_second_file(source.reading))
         if not isinstance(second, Matrix):
@@ -204,12 +236,14 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
         if value:
             raise UsageError(f"{name} goes with a table; arrays (X, y) have no columns to read. Give a data frame.")
     _refuse_table_options(source, "arrays (X, y) have")
-    data, classes = array_rows(rows[0], rows[1], source.weights, source.offset, source.positive, source.classes)
+    data, classes = array_rows(
+        rows[0], rows[1], source.weights, source.offset, source.positive, source.classes, source.soft
+    )
     training = training_mask(data.n, options.holdout, options.seed)
     if training is not None:  # later a bad row would be told by its number among those that train
         arrays.refuse_non_finite(data.X)
     data, held_out = split(data, training)
-    if len(np.unique(data.y)) < 2 and source.classes is None and held_out is not None:
+    if held_out is not None and source.classes is None and of_one_class(data.y, data.weight):
         raise DataError("all training rows are of one class, since the other is held out; try another --seed.")
     if holdout is not None:
         if not is_arrays(holdout):
@@ -219,7 +253,7 @@ def _from_arrays(rows: Any, source: Source, options: Options, holdout: Any) -> P
                 "the rows have an offset, which held-out arrays (X, y) lack; hold out a share of the rows, as in "
                 "holdout=0.2, or give data frames with the offset as a column."
             )
-        held_out = _held_out_arrays(holdout, data.p, classes)
+        held_out = _held_out_arrays(holdout, data.p, classes, source.soft)
     names = getattr(rows[0], "columns", None)
     columns = MatrixColumns(data.p, None if names is None else tuple(str(name) for name in names))
     recipe = _recipe(columns, offset=None if source.offset is None else "offset")
@@ -272,21 +306,27 @@ def _smaller(X: Csr) -> np.ndarray | Csr:
 
 
 def array_rows(
-    X: Any, y: Any, weights: Any = None, offset: Any = None, positive: Any = None, classes: Any = None
+    X: Any,
+    y: Any,
+    weights: Any = None,
+    offset: Any = None,
+    positive: Any = None,
+    classes: Any = None,
+    soft: bool = False,
 ) -> tuple[MemoryRows, tuple[Any, Any]]:
     """(X, y) checked, as rows, and the (negative, positive) labels."""
     matrix = arrays.matrix(X)
     n = matrix.shape[0]
-    coded, labels = arrays.labels(y, n, positive, classes)
+    coded, labels = arrays.labels(y, n, positive, classes, soft)
     weight = arrays.sample_weights(weights, n)
-    if weight is not None and classes is None and len(np.unique(coded[weight > 0])) < 2:
+    if weight is not None and classes is None and of_one_class(coded, weight):
         raise DataError("all rows of one class have weight 0: nothing tells classes apart.")
     return in_memory(matrix, coded, weight, arrays.per_row(offset, n, "offset")), labels
 
 
-def _held_out_arrays(holdout: Any, p: int, classes: tuple[Any, Any]) -> MemoryRows:
+def _held_out_arrays(holdout: Any, p: int, classes: tuple[Any, Any], soft: bool) -> MemoryRows:
     try:
-        rows, _ = array_rows(holdout[0], holdout[1], classes=classes)
+        rows, _ = array_rows(holdout[0], holdout[1], classes=classes, soft=soft)
         arrays.refuse_non_finite(rows.X)
     except DataError as error:
         raise DataError(f"in the held-out rows: {error}") from None

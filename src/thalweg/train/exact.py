@@ -68,21 +68,22 @@ class Exact:
         self.checkpoint, self.began = checkpoint, time.perf_counter()
         self.interrupted: Callable[[], bool] = lambda: False
         self.trace, self.skipped = Trace(), Skipped()
-        assert asked.target is not None
+        target = asked.asked(stream)
         self.names = chosen(
-            stream, asked.target, asked.weights, asked.offset, asked.only, asked.drop, asked.categorical,
+            stream, target.columns, asked.weights, asked.offset, asked.only, asked.drop, asked.categorical,
             asked.text.columns,
         )  # fmt: skip
         self.what = self._to_learn(skip)
-        self.classes = classes_in(stream, asked.target, asked.positive, skip)
-        roles = Roles(asked.target, self.classes, asked.weights, asked.offset)
+        self.target = target.found(lambda name, positive: classes_in(stream, name, positive, skip))
+        self.classes = self.target.classes
+        roles = Roles(self.target, asked.weights, asked.offset)
         forms = {**self.what.forms, **roles.forms}
         check = RowCheck(roles, tuple(self.what.numbers), skip)
         self.source: Source = StreamSource(stream, forms, check, skip)
         if cache is not None:
             identity = {
                 "input": stream.fingerprint,
-                "target": asked.target,
+                "target": self.target.to_dict(),
                 "weights": asked.weights,
                 "offset": asked.offset,
                 "columns": forms,
@@ -159,7 +160,7 @@ class Exact:
     def _concluded(self, learning: StreamLearning) -> Learnt:
         asked, options = self.asked, self.options
         recipe = learning.recipe(
-            self.classes, str(asked.target), self.names, options.standardize, options.intercept,
+            self.target, self.names, options.standardize, options.intercept,
             100 if asked.max_levels is None else asked.max_levels, asked.weights, asked.offset, self.missing,
             self.stream.name,
         )  # fmt: skip
@@ -172,7 +173,7 @@ class Exact:
             factors = class_factors(options.class_weight, self.classes, (negative, positive))
             total, positive = negative * factors[0] + positive * factors[1], positive * factors[1]
             smallest *= min((factor for factor in factors if factor > 0.0), default=0.0)
-        labels = Labels(positive, smallest, not learning.offsets)
+        labels = Labels(positive, smallest, learning.hard and not learning.offsets)
         stride, sample = encoded_sample(learning, recipe, factors, self.stream.name)
         return Learnt(
             recipe, learning.rows, total, labels, factors, stride, sample, self.skipped.state(), learning.mark

@@ -10,6 +10,7 @@ import numpy as np
 from thalweg.readers.chunk import Chunk
 from thalweg.recipe import Recipe
 from thalweg.rows import Csr, Labels, MemoryRows, in_memory
+from thalweg.train.class_weights import by_class
 from thalweg.train.run import Begun
 from thalweg.train.stream_learning import StreamLearning
 
@@ -106,7 +107,8 @@ def encoded_sample(
         at = np.arange(first, len(y), times)
         first += times * len(at) - len(y)
         taken = {name: array.take(at) for name, array in columns.items()}
-        weight = s if factors is None else s * np.where(y == 1.0, factors[1], factors[0])
+        y, weight = by_class(y, s, factors)
+        assert weight is not None
         X = recipe.encode_chunk(Chunk(taken, len(at), lambda row: f"{place}, a sampled row", {}))
         if isinstance(X, Csr):
             compressed.append(X)

@@ -16,7 +16,7 @@ from thalweg.recipe.hashing import HashedColumns, Hashing
 from thalweg.recipe.roles import chosen
 from thalweg.recipe.text import how_to_read
 from thalweg.stopping import Outcome
-from thalweg.train.class_weights import class_factors
+from thalweg.train.class_weights import by_class, class_factors
 from thalweg.train.learner import Learner, Progress
 from thalweg.train.online_rows import OnlineRows, Preparation
 from thalweg.train.options import Options
@@ -68,7 +68,6 @@ class Layout:
 
     hashing: Hashing
     kinds: Mapping[str, str]
-    target: str
     weights: str | None = None
     offset: str | None = None
     arrays: bool = False
@@ -83,9 +82,9 @@ class Layout:
 class OnlineRun:
     """The state of a run: what was learnt, how well, from how many rows."""
 
-    def __init__(self, layout: Layout, classes: tuple[Any, Any], options: OnlineOptions) -> None:
-        self.layout, self.classes, self.options = layout, classes, options
-        self.roles = Roles(layout.target, classes, layout.weights, layout.offset)
+    def __init__(self, layout: Layout, target: Target, options: OnlineOptions) -> None:
+        self.layout, self.target, self.classes, self.options = layout, target, target.classes, options
+        self.roles = Roles(target, layout.weights, layout.offset)
         self.forms = {**layout.forms, **self.roles.forms}
         width, numbers = layout.hashing.width, len(layout.hashing.numbers)
         try:
@@ -116,7 +115,7 @@ class OnlineRun:
         self.totals += (float(s.sum()) - positive, positive)
         if self.options.class_weight is not None:
             factors = class_factors(self.options.class_weight, self.classes, (self.totals[0], self.totals[1]))
-            weight = s * np.where(y == 1.0, factors[1], factors[0])
+            y, weight = by_class(y, s, factors)
         self.learner.learn(rows.X, y, weight, rows.offset, self.progress)
         if self.passes == 1:
             self.registry.meet(rows.words, self.learner.weights)
@@ -204,7 +203,7 @@ class OnlineRun:
             coef = np.append(coef, hashed_weights)
         if self.layout.arrays:
             columns = [MatrixColumns(len(hashing.numbers), hashing.numbers)]
-        target = None if self.layout.arrays else Target(self.layout.target, self.classes)
+        target = None if self.layout.arrays else self.target
         recipe = Recipe(
             tuple(columns), mean, scale, target, self.layout.weights, self.layout.offset,
             True, tuple(notes), missing,
@@ -264,7 +263,7 @@ def predicted(quality: Mapping[str, Any]) -> str:
 
 def layout_of(
     source: Columns,
-    target: str,
+    target: Mapping[str, str],
     options: OnlineOptions,
     texts: Any,
     *,
@@ -277,6 +276,7 @@ def layout_of(
 ) -> Layout:
     """Which columns of a stream or a table are learnt from, and how.
 
+    target  option -> column that is learnt
     texts   a column's name -> some of its texts, which tell how they are read
 
     Raises UsageError where roles contradict each other, DataError where a column cannot be used.
@@ -288,4 +288,4 @@ def layout_of(
     words = tuple(n for n in names if n not in numbers and n not in text.columns)
     tokens, ngrams = how_to_read([one for name in text.columns for one in texts(name)], text)
     hashing = Hashing(options.bits, numbers, words, text.columns, options.cross, tokens, ngrams, text.weights)
-    return Layout(hashing, {name: kinds[name] for name in numbers}, target, weights, offset)
+    return Layout(hashing, {name: kinds[name] for name in numbers}, weights, offset)

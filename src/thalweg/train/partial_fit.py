@@ -10,12 +10,13 @@ import numpy as np
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
 from thalweg.readers import DEFAULT_MISSING
-from thalweg.readers.forms import readable
+from thalweg.readers.forms import readable, unexpected_in
 from thalweg.readers.frames import frame_batch
 from thalweg.readers.stream import Columns
-from thalweg.recipe import TextOptions
-from thalweg.recipe.target import label_key, two_labels
+from thalweg.recipe import LabelColumn, Target, TextOptions, asked_target
+from thalweg.recipe.target import Label, label_key, two_labels
 from thalweg.stopping import Outcome
+from thalweg.train.class_weights import refuse_soft
 from thalweg.train.online import OnlineOptions, OnlineRun, layout_of, pairs
 from thalweg.train.online_rows import Preparation
 from thalweg.train.options import plain
@@ -30,6 +31,8 @@ class Online:
         learner.progressive["log_loss"]; learner.model().save("clicks.thalweg")
 
     target      the column to learn; for arrays (X, y) none
+    soft, successes, trials
+                as for `thalweg.fit`: shares of label 1, for arrays too; or counts in place of a target
     bits, cross, rate, l1, l2, intercept, class_weight, on_bad_row
                 as `OnlineOptions` says
     weights, offset, only, drop, categorical, text, tokens, ngrams, text_weights, missing
@@ -51,6 +54,9 @@ class Online:
         intercept: bool = True,
         class_weight: Any = None,
         on_bad_row: str = "stop",
+        soft: bool = False,
+        successes: str | None = None,
+        trials: str | None = None,
         weights: str | None = None,
         offset: str | None = None,
         only: Sequence[str] = (),
@@ -67,8 +73,12 @@ class Online:
             **plain({"bits": bits, "cross": pairs(cross), "rate": rate, "l1": l1, "l2": l2, "intercept": intercept,
                      "class_weight": class_weight, "on_bad_row": on_bad_row})
         )  # fmt: skip
-        self._target = str(target) if isinstance(target, int) else target  # frames may have numbers for names
-        self._positive, self._missing = positive, tuple(missing)
+        refuse_soft(class_weight, plain(soft))
+        # frames may have numbers for names
+        names = (str(name) if isinstance(name, int) else name for name in (target, successes, trials))
+        self._target, self._successes, self._trials = names
+        self._positive, self._soft, self._missing = positive, plain(soft), tuple(missing)
+        self._asked(self._target)
         self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),
                        "categorical": tuple(categorical),
                        "text": TextOptions(tuple(text), tokens, plain(ngrams), text_weights)}  # fmt: skip
@@ -99,7 +109,8 @@ class Online:
                 raise DataError(f"data frame: there is no column {name!r}, which the first rows had.")
         before = preparation.moments.state
         try:
-            chunk = readable(batch, run.forms, self._missing, _row_of_frame, self._options.on_bad_row == "skip")
+            skip, complaint = self._options.on_bad_row == "skip", unexpected_in(run.roles.options)
+            chunk = readable(batch, run.forms, self._missing, _row_of_frame, skip, complaint)
             run.learn(preparation.rows(chunk))
         except BaseException:
             preparation.moments.state = before
@@ -108,27 +119,41 @@ class Online:
         self._seconds += time.perf_counter() - began
         return self
 
+    def _asked(self, name: str | None) -> LabelColumn | Target | None:
+        return asked_target(name, self._positive, self._soft, self._successes, self._trials)
+
     def _begin(
-        self, batch: Any, target: str, kinds: dict[str, str], classes: tuple[Any, Any] | None, arrays: bool
+        self, batch: Any, name: str | None, kinds: dict[str, str], classes: tuple[Any, Any] | None, arrays: bool
     ) -> OnlineRun:
+        if arrays and self._successes is not None:
+            raise UsageError("--successes and --trials go with a table; for arrays (X, y), y is the target.")
+        asked = self._asked(name)
+        if asked is None:
+            raise UsageError("target is missing: which column of the rows is to be learnt?")
         source = Columns("data frame", kinds)
-        layout = layout_of(source, target, self._options, lambda name: batch.column(name).to_pylist(), **self._roles)
-        layout = replace(layout, arrays=arrays)
-        kind = source.columns[target]
+        layout = layout_of(
+            source, asked.columns, self._options, lambda name: batch.column(name).to_pylist(), **self._roles
+        )
+        target = asked.found(lambda name, positive: self._labels(batch, source, name, positive, classes))
+        return OnlineRun(replace(layout, arrays=arrays), target, self._options)
+
+    def _labels(
+        self, batch: Any, source: Columns, name: str, positive: Any, classes: tuple[Any, Any] | None
+    ) -> tuple[Label, Label]:
+        """Those of the first rows."""
+        kind = source.columns[name]
         if classes is not None:
             if len(classes) != 2:
                 raise UsageError(f"classes is {classes!r}, but must be the two labels.")
-            labels = two_labels([str(label) for label in classes], kind, target, source.name, self._positive)
-        else:
-            chunk = readable(batch, {target: "text"}, self._missing, _row_of_frame, False)
-            codes, dictionary = chunk.codes(target)
-            met = {dictionary[int(code)].as_py() for code in np.unique(codes[codes < len(dictionary)])}
-            if len(met) == 1:
-                raise DataError(
-                    f"the first rows have one label only, {next(iter(met))!r}; say which there will be: classes=(0, 1)."
-                )
-            labels = two_labels(sorted(met), kind, target, source.name, self._positive)
-        return OnlineRun(layout, labels, self._options)
+            return two_labels([str(label) for label in classes], kind, name, source.name, positive)
+        chunk = readable(batch, {name: "text"}, self._missing, _row_of_frame, False)
+        codes, dictionary = chunk.codes(name)
+        met = {dictionary[int(code)].as_py() for code in np.unique(codes[codes < len(dictionary)])}
+        if len(met) == 1:
+            raise DataError(
+                f"the first rows have one label only, {next(iter(met))!r}; say which there will be: classes=(0, 1)."
+            )
+        return two_labels(sorted(met), kind, name, source.name, positive)
 
     @property
     def progressive(self) -> dict[str, Any]:

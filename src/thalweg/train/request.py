@@ -10,10 +10,11 @@ from thalweg.errors import UsageError
 from thalweg.metrics import evaluate
 from thalweg.model import Model, probabilities
 from thalweg.observers import Trace
-from thalweg.recipe import Recipe, TextOptions
+from thalweg.recipe import Recipe, TextOptions, asked_target
 from thalweg.rows import MemoryRows
 from thalweg.solve import Solution
 from thalweg.stopping import separated_by
+from thalweg.train.class_weights import refuse_soft
 from thalweg.train.data import Prepared, Source, prepare
 from thalweg.train.options import Options, flag
 from thalweg.train.run import Run
@@ -52,8 +53,12 @@ def source_of(given: Mapping[str, Any]) -> Source:
     for name, value in (("tokens", "auto"), ("ngrams", None), ("text_weights", "tfidf"), ("min_rows", 2)):
         if given[name] != value and not given["text"]:
             raise UsageError(f"{flag(name)} says how --text is read, but no column is named by --text.")
+    refuse_soft(given["class_weight"], given["soft"])
+    columns = {name: _name(given[name], flag(name)) for name in ("target", "successes", "trials")}
+    asked_target(columns["target"], given["positive"], given["soft"], columns["successes"], columns["trials"])
     return Source(
-        target=_name(given["target"], "--target"),
+        **columns,
+        soft=given["soft"],
         weights=_name(given["weights"], "--weights"),
         offset=_name(given["offset"], "--offset"),
         only=_names(given["only"]),
@@ -86,7 +91,7 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
     solution, p = ran.solution, prepared.rows.p
     theta = solution.theta[:, 0]
     told = {
-        "target": source.target,
+        **{name: getattr(source, name) for name in ("target", "soft", "successes", "trials")},
         "weights": source.weights if isinstance(source.weights, str) else None,
         "offset": source.offset if isinstance(source.offset, str) else None,
         "only": list(source.only),

@@ -163,7 +163,7 @@ class CachingRows:
 def _packed(rows: CheckedRows) -> Any:
     """A block as a buffer: an Arrow stream of one batch."""
     columns = {name: _narrow(array) for name, array in rows.chunk.columns.items()}
-    columns["\0y"] = pyarrow.array(rows.y.astype(np.int8))
+    columns["\0y"] = _narrow(pyarrow.array(rows.y))
     for name, values in (("\0s", rows.weight), ("\0o", rows.offset)):
         if values is not None:
             columns[name] = pyarrow.array(values)

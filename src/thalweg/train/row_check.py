@@ -2,29 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from thalweg.errors import DataError
 from thalweg.readers.chunk import Chunk, infinite
-from thalweg.recipe import label_key
+from thalweg.recipe import Target
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns that are not learnt from, and the labels (negative, positive)."""
+    """The columns that are not learnt from."""
 
-    target: str
-    classes: tuple[Any, Any]
+    target: Target
     weights: str | None = None
     offset: str | None = None
 
     @property
     def forms(self) -> dict[str, str]:
         """Each column in the form a stream has to give it."""
-        numbers = [name for name in (self.weights, self.offset) if name is not None]
-        return {self.target: "text", **dict.fromkeys(numbers, "number")}
+        return {**self.target.forms, **dict.fromkeys(self.options, "number")}
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Column that has to hold numbers -> the option that asks for it."""
+        roles = {"--weights": self.weights, "--offset": self.offset}
+        return {**self.target.numbers, **{name: role for role, name in roles.items() if name is not None}}
 
 
 LARGEST = 1e150  # of which squares can be summed
@@ -37,7 +40,7 @@ def _fit(values: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The rows of a chunk that are as they should be: y (n,) 0 or 1; weight and offset (n,) or None."""
+    """The rows of a chunk that are as they should be: y (n,) in [0, 1]; weight and offset (n,) or None."""
 
     chunk: Chunk
     y: np.ndarray
@@ -50,7 +53,6 @@ class RowCheck:
 
     def __init__(self, roles: Roles, numbers: Sequence[str], skip: bool) -> None:
         self._roles, self._numbers, self._skip = roles, numbers, skip
-        self._known = {label_key(label): float(i) for i, label in enumerate(roles.classes)}
 
     def __call__(self, chunk: Chunk, suspected: Sequence[str] | None = None) -> CheckedRows:
         """The good rows. Raises DataError for the first bad one, unless it may be left out.
@@ -58,8 +60,10 @@ class RowCheck:
         suspected  the columns of numbers whose sizes are looked at; all of them unless told
         """
         sentences: dict[int, str] = {}
-        y = self._labels(chunk, sentences)
+        y, trials = self._roles.target.of_chunk(chunk, sentences)
         weight = self._role(chunk, self._roles.weights, "--weights", sentences)
+        if trials is not None:
+            weight = trials if weight is None else weight * trials
         offset = self._role(chunk, self._roles.offset, "--offset", sentences)
         for name in self._numbers if suspected is None else suspected:
             values = chunk.numbers(name)
@@ -82,18 +86,6 @@ class RowCheck:
             weight = None if weight is None else weight[good]
             offset = None if offset is None else offset[good]
         return CheckedRows(chunk, y, weight, offset)
-
-    def _labels(self, chunk: Chunk, sentences: dict[int, str]) -> np.ndarray:
-        codes, words = chunk.codes(self._roles.target)
-        known = [self._known.get(label_key(word), -1.0) for word in words.to_pylist()]
-        y = np.array([*known, -2.0])[codes]
-        expected = " or ".join(repr(label) for label in self._roles.classes)
-        for row in np.flatnonzero(y < 0.0):
-            found = f"the target {self._roles.target!r} has no value"
-            if y[row] == -1.0:
-                found = f"column {self._roles.target!r} holds {words[int(codes[row])].as_py()!r}"
-            sentences[int(row)] = f"{found}, but {expected} was expected; --on-bad-row skip leaves such rows out."
-        return y
 
     def _role(self, chunk: Chunk, name: str | None, role: str, sentences: dict[int, str]) -> np.ndarray | None:
         if name is None:

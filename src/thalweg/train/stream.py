@@ -9,7 +9,7 @@ from typing import Any
 from thalweg.ahead import ahead
 from thalweg.checkpoint import NAME, Checkpoint, seconds_of
 from thalweg.engines.blas import one_blas_thread
-from thalweg.errors import UsageError
+from thalweg.errors import DataError, UsageError
 from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
 from thalweg.model import Model
@@ -18,7 +18,6 @@ from thalweg.readers import DEFAULT_MISSING
 from thalweg.readers.forms import unexpected_in
 from thalweg.readers.open_stream import open_stream
 from thalweg.readers.stream import Stream
-from thalweg.readers.table import listing
 from thalweg.recipe import TextOptions
 from thalweg.stopping import Outcome
 from thalweg.train import row_cache
@@ -54,11 +53,8 @@ def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: S
     online = given["method"] == ONLINE
     _refuse_idle(given, online)
     stream = open_stream(rows, **(source.reading or {}))
-    if source.target is None:
-        columns = listing(stream.columns)
-        raise UsageError(f"--target is missing: which column of {stream.name} is to be learnt? {columns}")
     roles = {name: flag(role) for role in ("weights", "offset") if (name := getattr(source, role)) is not None}
-    stream.complaint = unexpected_in(roles)
+    stream.complaint = unexpected_in({**roles, **source.asked(stream).numbers})
     kept = Checkpoints(given, stream)
     with one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
         if online:
@@ -120,7 +116,8 @@ def columns_of(source: Source) -> dict[str, Any]:
 def told(source: Source) -> dict[str, Any]:
     """The same, and what goes with them, as JSON can hold it."""
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in columns_of(source).items()}
-    return {"target": source.target, **plain, "text": _without_defaults(source.text), "positive": source.positive,
+    labels = {name: getattr(source, name) for name in ("target", "soft", "successes", "trials", "positive")}
+    return {**labels, **plain, "text": _without_defaults(source.text),
             "missing": (source.reading or {}).get("missing")}  # fmt: skip
 
 
@@ -140,14 +137,14 @@ def fit_online(
     )
     Options(epochs=given["epochs"])
     missing = (source.reading or {}).get("missing") or DEFAULT_MISSING
-    assert source.target is not None
+    asked = source.asked(stream)
     skip = options.on_bad_row == "skip"
     began = time.perf_counter()
     layout = layout_of(
-        stream, source.target, options, lambda name: first_texts(stream, name, skip), **columns_of(source)
+        stream, asked.columns, options, lambda name: first_texts(stream, name, skip), **columns_of(source)
     )
-    classes = classes_in(stream, source.target, source.positive, skip)
-    run = OnlineRun(layout, classes, options)
+    target = asked.found(lambda name, positive: classes_in(stream, name, positive, skip))
+    run = OnlineRun(layout, target, options)
     epochs = given["epochs"] or 1
     named = {field.name: getattr(options, field.name) for field in fields(OnlineOptions)}
     named["cross"] = [list(pair) for pair in options.cross]
@@ -162,6 +159,8 @@ def fit_online(
     if checkpoint is not None and checkpoint.began_anew:
         report.note(f"{checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
     outcome = _learn(run, stream, epochs, checkpoint, report)
+    if outcome is Outcome.LEARNT and 0.0 in run.totals and run.totals.any():
+        raise DataError(f"{stream.name}: the rows that weigh anything are of one class only.")
     notes = [] if checkpoint is None else list(dict.fromkeys(checkpoint.failures))
     report.end(outcome)
     return run.model(

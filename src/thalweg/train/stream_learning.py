@@ -17,6 +17,7 @@ from thalweg.recipe.columns import MISSING
 from thalweg.recipe.learn import Builder
 from thalweg.recipe.statistics import Level, LevelCounts, NumberStatistics
 from thalweg.recipe.text import WordCounts, text_column, tokens_of
+from thalweg.rows import is_hard
 from thalweg.train.arrow_bytes import packed, unpacked
 from thalweg.train.row_check import CheckedRows
 from thalweg.train.stream_rows import marked
@@ -74,7 +75,7 @@ class _Number:
         state[1] = both
         parts = [(4, x)]
         if not self.mixed:  # once the classes' ranges overlap they always will
-            parts += [(6, x[y == 0.0]), (8, x[y == 1.0])]
+            parts += [(6, x[y < 1.0]), (8, x[y > 0.0])]
         for place, part in parts:
             if len(part):
                 state[place] = min(state[place], float(part.min()))
@@ -153,7 +154,7 @@ class _Words:
 
     def levels(self, name: str) -> LevelCounts:
         found = zip(self.places, self.sums.tolist(), strict=False)
-        levels = [Level(word, int(rows), weight, int(positives)) for word, (rows, weight, positives) in found]
+        levels = [Level(word, int(rows), weight, positives) for word, (rows, weight, positives) in found]
         return LevelCounts(name, levels, self.lost, int(self.forgotten[0]), float(self.forgotten[1]))
 
 
@@ -165,7 +166,7 @@ class StreamLearning:
         self.rows = self.weighed = 0  # rows, and those with a weight above 0
         self.total = self.positive = 0.0
         self.smallest = np.inf  # positive weight
-        self.offsets = False
+        self.offsets, self.hard = False, True  # whether there are offsets; whether all labels are 0 or 1
         self.mark = 0  # of the labels
         self._numbers = {name: _Number() for name in what.numbers}
         self._words = {name: _Words() for name in (*what.categories, *what.texts)}
@@ -184,16 +185,18 @@ class StreamLearning:
         if (s > 0.0).any():
             self.smallest = min(self.smallest, float(s[s > 0.0].min()))
         self.offsets |= rows.offset is not None
+        self.hard = self.hard and is_hard(y)
+        side = 0.5 * (y > 0.0) + 0.5 * (y >= 1.0)  # of a row of both classes half counts as positive
         counted = s > 0.0
         for name, number in self._numbers.items():
             values = chunk.numbers(name)
             number.update(*((values, y, s) if counted.all() else (values[counted], y[counted], s[counted])))
         for name in self.what.categories:
             codes, words = chunk.codes(name)
-            self._words[name].add_coded(words, _sums(codes, len(words) + 1, s, y, counted))
+            self._words[name].add_coded(words, _sums(codes, len(words) + 1, s, side, counted))
         for name in self.what.texts:
             codes, texts = chunk.codes(name)
-            sums = _sums(codes, len(texts) + 1, s, y, counted)[:-1]
+            sums = _sums(codes, len(texts) + 1, s, side, counted)[:-1]
             counts, tokens = tokens_of(texts.to_pylist(), self.what.tokens, self.what.ngrams)
             counts.data[:] = 1.0
             self._words[name].add(tokens, counts.T @ sums)
@@ -201,8 +204,7 @@ class StreamLearning:
 
     def recipe(
         self,
-        classes: tuple[Any, Any],
-        target: str,
+        target: Target,
         order: Sequence[str],
         standardize: bool,
         intercept: bool,
@@ -228,7 +230,7 @@ class StreamLearning:
                 builder.text(column, words.lost, words.rarest)
             else:
                 builder.category(self._words[name].levels(name), self.what.categories[name])
-        return builder.recipe(Target(target, classes), weights, offset, missing)
+        return builder.recipe(target, weights, offset, missing)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All it takes to go on: arrays, and what JSON can hold."""
@@ -253,6 +255,7 @@ class StreamLearning:
             "positive": self.positive,
             "smallest": None if np.isinf(self.smallest) else self.smallest,
             "offsets": self.offsets,
+            "hard": self.hard,
             "mark": self.mark,
             "stride": self.sample.stride,
             "lost": {name: [found.lost, found.rarest, found.forgotten.tolist()] for name, found in self._words.items()},
@@ -264,7 +267,7 @@ class StreamLearning:
         self.rows, self.weighed = body["rows"], body["weighed"]
         self.total, self.positive = body["total"], body["positive"]
         self.smallest = np.inf if body["smallest"] is None else body["smallest"]
-        self.offsets, self.mark = body["offsets"], body["mark"]
+        self.offsets, self.hard, self.mark = body["offsets"], body["hard"], body["mark"]
         for number, state, counting in zip(self._numbers.values(), arrays["numbers"], body["counting"], strict=True):
             number.state, number.counting = state.copy(), counting
         table, begin = unpacked(arrays["words"]), 0
@@ -286,12 +289,12 @@ class StreamLearning:
             threshold *= 2
 
 
-def _sums(codes: np.ndarray, width: int, s: np.ndarray, y: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def _sums(codes: np.ndarray, width: int, s: np.ndarray, side: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """(width, 3): rows that count, their weight, and those of the positive class, for each code."""
     return np.column_stack(
         [
             np.bincount(codes, counted.astype(np.float64), width),
             np.bincount(codes, s, width),
-            np.bincount(codes, counted * y, width),
+            np.bincount(codes, counted * side, width),
         ]
     )

@@ -13,6 +13,7 @@ from thalweg.readers.chunk import Position
 from thalweg.readers.stream import Stream
 from thalweg.recipe import Recipe
 from thalweg.rows import Block, Labels, MemoryRows, rows_per_block
+from thalweg.train.class_weights import by_class
 from thalweg.train.row_check import CheckedRows, RowCheck
 
 Deferred = Callable[[], Block]
@@ -75,20 +76,15 @@ class StreamRows:
         def make() -> Block:
             y, weight, offset = (None if v is None else v[start:stop] for v in (rows.y, rows.weight, rows.offset))
             assert y is not None
-            return Block(self.recipe.encode_chunk(rows.chunk.part(start, stop)), y, self.weighed(weight, y), offset)
+            y, weight = by_class(y, weight, self.factors)
+            return Block(self.recipe.encode_chunk(rows.chunk.part(start, stop)), y, weight, offset)
 
         return make
-
-    def weighed(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
-        """Weights with the class weights in them."""
-        if self.factors is None:
-            return weight
-        return (1.0 if weight is None else weight) * np.where(y == 1.0, self.factors[1], self.factors[0])
 
 
 def marked(y: np.ndarray, mark: int) -> int:
     """A running checksum of labels (n,)."""
-    return crc32(y.astype(np.int8).tobytes(), mark)
+    return crc32(y.tobytes(), mark)
 
 
 class Source(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.readers.stream import Stream
-from thalweg.recipe.target import label_key, two_labels
+from thalweg.recipe.target import TwoLabels, label_key, two_labels
 from thalweg.train.row_check import Roles, RowCheck
 
 _TOLD = 3  # bad rows quoted in full
@@ -67,7 +67,7 @@ def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[
     if skip or strays <= _STRAY * rows.total():
         classes = two_labels(two, kind, target, stream.name, positive)
         if strays and not skip:
-            RowCheck(Roles(target, classes), (), False)(chunk)  # says where
+            RowCheck(Roles(TwoLabels(target, classes)), (), False)(chunk)  # says where
         return classes
     return two_labels(list(words.values()), kind, target, stream.name, positive)
 
