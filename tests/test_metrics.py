@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from sklearn import metrics as reference
 
+import thalweg
 from thalweg.events import Event
 from thalweg.metrics import evaluate
 from thalweg.observers import Trace
@@ -16,7 +18,7 @@ from thalweg.observers.progress import closeness, line, progress_observer
 def test_the_numbers_are_scikit_learns_weights_included() -> None:
     rng = np.random.default_rng(0)
     y, p, s = rng.integers(0, 2, 500).astype(float), rng.random(500), rng.integers(0, 3, 500).astype(float)
-    found = evaluate(y, p, s, threshold=0.3)
+    found = evaluate(y, logit(p), s, threshold=0.3)
     assert found.log_loss == pytest.approx(reference.log_loss(y, p, sample_weight=s), rel=1e-12)
     assert found.brier == pytest.approx(reference.brier_score_loss(y, p, sample_weight=s), rel=1e-12)
     assert found.auc == pytest.approx(reference.roc_auc_score(y, p, sample_weight=s), rel=1e-12)
@@ -29,13 +31,24 @@ def test_the_numbers_are_scikit_learns_weights_included() -> None:
 
 
 def test_one_class_alone_has_no_auc_and_few_rows_few_tenths() -> None:
-    found = evaluate(np.ones(3), np.array([0.2, 0.6, 0.9]))
+    found = evaluate(np.ones(3), np.array([-1.4, 0.4, 2.2]))
     assert found.auc is None
     assert len(found.calibration) == 3
 
 
 def test_certain_and_wrong_costs_much_but_not_infinity() -> None:
-    assert np.isfinite(evaluate(np.array([1.0, 0.0]), np.array([0.0, 1.0])).log_loss)
+    assert evaluate(np.array([1.0, 0.0]), np.array([-1e3, 1e3])).log_loss == 1e3
+
+
+def test_the_held_out_loss_of_the_run_is_that_of_its_report() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 2)) * 1e3
+    y = (X[:, 0] > 0.3e3 * rng.standard_normal(200)).astype(int)
+    model = thalweg.fit((X, y), holdout=0.5, l2=0.0, standardize=False)
+    assert model.holdout["log_loss"] == pytest.approx(model.history[-1]["holdout_loss"], rel=1e-12)
+    wrong = thalweg.fit((X, y), l2=1e-12, standardize=False, holdout=(X * 1e3, 1 - y))
+    assert wrong.holdout["log_loss"] == pytest.approx(wrong.history[-1]["holdout_loss"], rel=1e-12)
+    assert wrong.holdout["log_loss"] > 100.0, "far beyond what rounded probabilities could say"
 
 
 def event(step: int, relative: float | None, kind: str = "step") -> Event:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 _BINS = 10
 
@@ -36,20 +37,19 @@ class Report:
         return asdict(self)
 
 
-def evaluate(
-    y: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None, threshold: float = 0.5
-) -> Report:
-    """Judge probabilities (n,) of the positive class against labels y (n,) in [0, 1], with sample weights (n,).
+def evaluate(y: np.ndarray, margin: np.ndarray, weight: np.ndarray | None = None, threshold: float = 0.5) -> Report:
+    """Judge margins (n,), the log-odds of the positive class, against labels y (n,) in [0, 1], with weights (n,).
 
     A label y of weight s counts as two rows: one of label 1 and weight s·y, one of label 0 and weight s·(1 - y).
     """
     s = np.ones(len(y)) if weight is None else weight
     positive, negative = s * y, s * (1.0 - y)
+    probability = expit(margin)
     predicted = probability > threshold
     return Report(
-        log_loss=_log_loss(y, probability, s),
+        log_loss=_log_loss(y, margin, s),
         brier=float(np.average(y * (probability - 1.0) ** 2 + (1.0 - y) * probability**2, weights=s)),
-        auc=_auc(positive, negative, probability),
+        auc=_auc(positive, negative, margin),
         accuracy=float(np.average(np.where(predicted, y, 1.0 - y), weights=s)),
         rows=len(y),
         threshold=threshold,
@@ -63,15 +63,14 @@ def evaluate(
     )
 
 
-def _log_loss(y: np.ndarray, p: np.ndarray, s: np.ndarray) -> float:
-    """Soft labels are beyond scikit-learn's log_loss, so this one is ours; p is kept off 0 and 1 as theirs does."""
-    tiny = np.finfo(np.float64).eps
-    p = np.clip(p, tiny, 1.0 - tiny)
-    return float(np.average(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weights=s))
+def _log_loss(y: np.ndarray, z: np.ndarray, s: np.ndarray) -> float:
+    """As `formulas.log_loss`, finite for every margin; probabilities rounded to 0 or 1 would lose it."""
+    loss = np.log1p(np.exp(-np.abs(z))) + np.where(z >= 0.0, (1.0 - y) * z, -y * z)
+    return float(np.average(loss, weights=s))
 
 
-def _auc(positive: np.ndarray, negative: np.ndarray, p: np.ndarray) -> float | None:
-    """From the weights (n,) of both labels in each row."""
+def _auc(positive: np.ndarray, negative: np.ndarray, z: np.ndarray) -> float | None:
+    """From the weights (n,) of both labels in each row, and its margin."""
     from sklearn.metrics import roc_auc_score
 
     if not (positive.sum() > 0 and negative.sum() > 0):
@@ -79,7 +78,7 @@ def _auc(positive: np.ndarray, negative: np.ndarray, p: np.ndarray) -> float | N
     some, others = positive > 0.0, negative > 0.0
     label = np.repeat([True, False], [some.sum(), others.sum()])
     weight = np.concatenate([positive[some], negative[others]])
-    return float(roc_auc_score(label, np.concatenate([p[some], p[others]]), sample_weight=weight))
+    return float(roc_auc_score(label, np.concatenate([z[some], z[others]]), sample_weight=weight))
 
 
 def _calibration(y: np.ndarray, p: np.ndarray, s: np.ndarray) -> tuple[dict[str, float], ...]:

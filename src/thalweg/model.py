@@ -13,6 +13,7 @@ from thalweg.errors import DataError, UsageError
 from thalweg.metrics import Report, evaluate
 from thalweg.readers import Matrix, Table, arrays, open_rows
 from thalweg.recipe import LabelColumn, Recipe, Target, asked_target, listed, read_offset, row_weights
+from thalweg.rows import Csr, in_memory
 from thalweg.stopping import Outcome
 
 Label = str | int | float | bool
@@ -26,7 +27,7 @@ class Model:
     classes                 (negative, positive) labels
     standardized_coef       (p,) weights of the centred and scaled columns, the scale penalties act on
     standardized_intercept  intercept on that scale
-    objective               P at the end
+    objective               P at the end; None of a model learnt online, whose P no pass has computed
     outcome, sentence       why the run ended; the sentence adds the particulars
     certificate             how far P can be from its minimum
     method, reason          that ran, and why `auto` chose it
@@ -44,7 +45,7 @@ class Model:
     classes: tuple[Label, Label]
     standardized_coef: np.ndarray
     standardized_intercept: float
-    objective: float
+    objective: float | None
     outcome: Outcome
     sentence: str
     certificate: Certificate
@@ -151,7 +152,7 @@ class Model:
             labels = self._judged_by(target, soft, successes, trials)
             coded = labels.encode(table)
             weight = self._weights(table, weights, labels)
-        return evaluate(coded, probabilities(z)[:, 1], weight, threshold)
+        return evaluate(coded, z, weight, threshold)
 
     def save(self, path: str | Path) -> None:
         """Write the model file, whole or not at all.
@@ -211,9 +212,17 @@ class Model:
         if self.recipe.offset is not None and offset is None:
             raise DataError("this model was fitted with an offset: give one for these rows too, offset= an (n,) array.")
         arrays.refuse_non_finite(array)
-        margins = array @ self.coef + self.intercept
+        margins = self._margins_as_fitted(array)
         added = arrays.per_row(offset, len(margins), "offset")
         return margins if added is None else margins + added
+
+    def _margins_as_fitted(self, array: np.ndarray | Csr) -> np.ndarray:
+        """On the scale the point was certified on: coefficients in raw units lose digits of columns far from 0."""
+        rows = in_memory(array, np.empty(array.shape[0]))
+        if self.recipe.standardized:
+            rows = rows.standardized(self.recipe.mean, self.recipe.scale)
+        parts = [block.X @ self.standardized_coef for block in rows.blocks()]
+        return np.concatenate(parts) + self.standardized_intercept
 
 
 def predicted(probability: np.ndarray, classes: tuple[Label, Label], threshold: float) -> np.ndarray:

@@ -41,7 +41,7 @@ def save(model: Model, path: str | Path) -> None:
 
     Raises OutputError where it cannot be written, naming the cause, or where the run diverged: there is no model then.
     """
-    if not np.isfinite(model.objective):
+    if model.objective is not None and not np.isfinite(model.objective):
         raise OutputError(f"{path}: not written, since the run ended at no finite objective: {model.sentence}")
     body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     _FORMAT.write(Path(path), body, _tensors(model))
@@ -134,7 +134,8 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
         classes=(negative, positive),
         standardized_coef=coef,
         standardized_intercept=float(tensors["intercept"][0]),
-        objective=float(body["objective"]),
+        # files of models learnt online once had the progressive log-loss here, which is no P
+        objective=None if body.get("progressive") is not None else float(body["objective"]),
         outcome=Outcome[body["outcome"]],
         certificate=Certificate(**{**body["certificate"], "gradient_norm": np.nan if norm is None else norm}),
         history=tuple(history),

@@ -34,7 +34,7 @@ def fitted(model: Model, path: Path) -> RenderableType:
                 "rows x columns": f"{model.rows:,} x {model.columns:,}",
                 "method": effort(model),
                 **({"chosen since": model.reason} if model.reason else {}),
-                **({"objective": f"{model.objective:.10g}"} if model.progressive is None else {}),
+                **({} if model.objective is None else {"objective": f"{model.objective:.10g}"}),
                 **({} if model.holdout is None else held_out(model.holdout)),
                 "model": str(path),
             }
@@ -49,8 +49,10 @@ def outcome(model: Model) -> RenderableType:
     return Group(Text(model.sentence, style=colour), Text(certificate_sentence(model.objective, model.certificate)))
 
 
-def certificate_sentence(objective: float, certificate: Certificate) -> str:
+def certificate_sentence(objective: float | None, certificate: Certificate) -> str:
     """The certificate, said in words."""
+    if objective is None:
+        return f"There is no bound: {certificate.reason}."
     if certificate.gap is not None and certificate.kind is not None:
         return (
             f"The objective {objective:.10g} is at most {certificate.gap:.1e} above its minimum "

@@ -230,7 +230,7 @@ class OnlineRun:
             classes=self.classes,
             standardized_coef=coef,
             standardized_intercept=float(self.learner.intercept[0]) if len(self.learner.intercept) else 0.0,
-            objective=quality["log_loss"],
+            objective=None,
             outcome=outcome,
             sentence=f"{outcome.value} {predicted(quality)}",
             certificate=Certificate(None, None, None, NO_PROOF, float("nan")),

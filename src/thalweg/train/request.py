@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg.errors import UsageError
 from thalweg.metrics import evaluate
-from thalweg.model import Model, probabilities
+from thalweg.model import Model
 from thalweg.observers import Trace
 from thalweg.recipe import Recipe, TextOptions, asked_target
 from thalweg.rows import MemoryRows
@@ -143,5 +143,5 @@ def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> di
         margins += theta[p]
     if rows.offset is not None:
         margins += rows.offset
-    report = evaluate(rows.y, probabilities(margins)[:, 1], rows.weight)
+    report = evaluate(rows.y, margins, rows.weight)
     return {name: getattr(report, name) for name in ("log_loss", "auc", "brier", "accuracy", "rows")}
