@@ -10,7 +10,7 @@ import numpy as np
 
 from fuzz import precision as high
 from fuzz.case import Case
-from fuzz.minimum import minimise
+from fuzz.minimum import STEPS, minimise
 from fuzz.reference import Reference
 from fuzz.separation import separable
 from thalweg import Model, ThalwegError, errors
@@ -77,11 +77,12 @@ def judge(case: Case) -> Verdict:
         if other not in told:
             verdict.add("noise", f"{other.category.__name__}: {other.message}")
     for model in models:
-        _judge_model(verdict, case, model, bool(told))
+        judge_model(verdict, case, model, bool(told))
     return verdict
 
 
-def _judge_model(verdict: Verdict, case: Case, model: Model, told: bool) -> None:
+def judge_model(verdict: Verdict, case: Case, model: Model, told: bool) -> None:
+    """Add what is found in one model; told: whether a warning said that it ends short of its tolerance."""
     columns, l1, l2 = case.columns(model), float(model.options["l1"]), float(model.options["l2"])
     X = case.X[:, columns]
     mean, scale = np.asarray(model.recipe.mean), np.asarray(model.recipe.scale)
@@ -90,7 +91,11 @@ def _judge_model(verdict: Verdict, case: Case, model: Model, told: bool) -> None
     if not all(np.isfinite(float(value)) for value in (*standardised, *raw)):
         verdict.add("traceback", f"the model's point is not finite: {model.coef}, {model.intercept}")
         return
-    least = minimise(problem, standardised)
+    penalised, apart = l2 > 0.0 or l1 > 0.0, False
+    if not penalised:
+        over = np.where(np.isfinite(scale), scale, 1.0)
+        apart = separable((X.astype(np.float64) - mean) / over, case.y, case.weight, case.intercept)
+    least = minimise(problem, standardised, steps=0 if apart else STEPS)
     values = {"standardised": problem.value(standardised), "raw": problem.value(raw)}
     certificate, P = model.certificate, values["raw"]
     head = f"{model.method}, {model.outcome.name}, l2 {l2:.3g}, l1 {l1:.3g}, tol {case.tol:g}: "
@@ -102,15 +107,13 @@ def _judge_model(verdict: Verdict, case: Case, model: Model, told: bool) -> None
     )
     _judge_gap(verdict, head, certificate.gap, values, least.bound, least.value)
     _judge_objective(verdict, head, model, case, X, values)
-    penalised = l2 > 0.0 or l1 > 0.0
     gap = P - least.value
     if penalised:
         reached = certificate.relative_gap is not None and certificate.relative_gap <= case.tol
     else:
-        over = np.where(np.isfinite(scale), scale, 1.0)
-        apart = separable((X.astype(np.float64) - mean) / over, case.y, case.weight, case.intercept)
         reached = gap <= case.tol * P and not apart
-        head += "separated, " if apart else ""
+    if apart:
+        head += "separated, "
     if model.outcome.name == "CERTIFIED" and not (reached and gap <= case.tol * P * (1 + 1e-9)):
         verdict.add("false", f"{head}CERTIFIED, claimed {certificate.gap}, true {_text(gap)}, P {_text(P)}")
     if not reached and not told:
