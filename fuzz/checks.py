@@ -96,17 +96,16 @@ def judge_model(verdict: Verdict, case: Case, model: Model, told: bool) -> None:
         over = np.where(np.isfinite(scale), scale, 1.0)
         apart = separable((X.astype(np.float64) - mean) / over, case.y, case.weight, case.intercept)
     least = minimise(problem, standardised, steps=0 if apart else STEPS)
-    values = {"standardised": problem.value(standardised), "raw": problem.value(raw)}
-    certificate, P = model.certificate, values["raw"]
+    certificate, P, in_raw_units = model.certificate, problem.value(standardised), problem.value(raw)
     head = f"{model.method}, {model.outcome.name}, l2 {l2:.3g}, l1 {l1:.3g}, tol {case.tol:g}: "
     verdict.figures.append(
         f"{head}n {len(X)}, p {X.shape[1]}, claimed gap {certificate.gap}, objective {model.objective!r}, "
-        f"P {_text(values['standardised'], 20)} standardised, {_text(P, 20)} raw, P* in [{_text(least.bound, 20)}, "
-        f"{_text(least.value, 20)}], true gap {_text(values['standardised'] - least.value)} and "
-        f"{_text(P - least.value)}, decrement {certificate.newton_decrement}"
+        f"P {_text(P, 20)}, {_text(in_raw_units, 20)} in raw units, P* in [{_text(least.bound, 20)}, "
+        f"{_text(least.value, 20)}], true gap {_text(P - least.value)} and {_text(in_raw_units - least.value)}, "
+        f"decrement {certificate.newton_decrement}"
     )
-    _judge_gap(verdict, head, certificate.gap, values, least.bound, least.value)
-    _judge_objective(verdict, head, model, case, X, values)
+    _judge_gap(verdict, head, certificate.gap, P, least.bound, least.value)
+    _judge_objective(verdict, head, model, case, X, P)
     gap = P - least.value
     if penalised:
         reached = certificate.relative_gap is not None and certificate.relative_gap <= case.tol
@@ -134,21 +133,19 @@ def points(model: Model, mean: np.ndarray, scale: np.ndarray, intercept: bool) -
     return np.concatenate([w, b]), np.concatenate([raw_w, raw_b])
 
 
-def _judge_gap(verdict: Verdict, head: str, gap: float | None, values: dict[str, Any], bound: Any, lowest: Any) -> None:
+def _judge_gap(verdict: Verdict, head: str, gap: float | None, P: Any, bound: Any, lowest: Any) -> None:
+    """Of the point as the model predicts with it, on the standardised columns."""
     if gap is None:
         return
     claimed = high.exact([gap])[0]
-    for units, value in values.items():
-        words = f"{head}{units}: claimed {gap!r}, true {_text(value - lowest)}, P {_text(value)}"
-        if value - lowest > claimed:
-            verdict.add("violation", words)
-        elif value - bound > claimed:
-            verdict.add("undecided", f"{words}, at most {_text(value - bound)}")
+    words = f"{head}claimed {gap!r}, true {_text(P - lowest)}, P {_text(P)}"
+    if P - lowest > claimed:
+        verdict.add("violation", words)
+    elif P - bound > claimed:
+        verdict.add("undecided", f"{words}, at most {_text(P - bound)}")
 
 
-def _judge_objective(
-    verdict: Verdict, head: str, model: Model, case: Case, X: np.ndarray, values: dict[str, Any]
-) -> None:
+def _judge_objective(verdict: Verdict, head: str, model: Model, case: Case, X: np.ndarray, P: Any) -> None:
     """Within the rounding of margins that are sums of the raw terms."""
     with np.errstate(over="ignore", invalid="ignore"):
         terms = np.abs(X.astype(np.float64) * model.coef).sum(axis=1) + abs(model.intercept)
@@ -157,10 +154,10 @@ def _judge_objective(
         terms = terms + np.abs(case.offset)
     s = np.ones(len(X)) if case.weight is None else case.weight / case.weight.max()
     eps = float(np.finfo(np.float64).eps)
-    allowed = 4.0 * (X.shape[1] + 3) * eps * float(s @ terms / s.sum()) + (len(X) + 30) * eps * float(values["raw"])
-    off = abs(float(high.exact([model.objective])[0] - values["raw"]))
+    allowed = 4.0 * (X.shape[1] + 3) * eps * float(s @ terms / s.sum()) + (len(X) + 30) * eps * float(P)
+    off = abs(float(high.exact([model.objective])[0] - P))
     if not off <= allowed + 1e-300:
-        verdict.add("objective", f"{head}objective {model.objective!r}, P {_text(values['raw'], 17)}, off {off:.3g}")
+        verdict.add("objective", f"{head}objective {model.objective!r}, P {_text(P, 17)}, off {off:.3g}")
 
 
 def _place(error: Exception) -> str:
