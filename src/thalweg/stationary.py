@@ -24,6 +24,7 @@ SEPARATIONS = (Outcome.SEPARATED, Outcome.QUASI_SEPARATED)
 
 _SMALL = 1e-8  # P of separated rows from which going on shows nothing new; a gradient in the columns' own units
 _FAR = 100.0  # margins: a finite optimum that close to a direction of recession has weights no float64 sum can tell
+_LIMIT = 20.0  # margins: the curvature of a row there is 2e-9
 _WEAK = 1e-9  # eigenvalue of a scaled Hessian, relative to the largest, from which a Newton step may have left it out
 
 
@@ -142,13 +143,39 @@ def view(objective: Objective, at: Evaluation, tol: float) -> View | None:
     here, there, decrement = ahead.here, ahead.there, ahead.decrement
     assert there.reach is not None and there.step is not None
     assert here.hessian is not None and here.gradient is not None
-    reach, value = float(there.reach[0]), float(at.value[0])
-    recedes = False
-    if reach > aim(tol) and 0.5 * decrement**2 <= max(tol, 1e-9) * value:
-        with suppress(RunError):  # margins that overflow on the way prove nothing
-            far = objective.evaluate(at.theta + there.step * (_FAR / reach), Want.LOSS)
-            recedes = float(far.value[0]) <= value * (1.0 + ROUNDING)
-    return View(there.step, reach, decrement, recedes, hidden(here.hessian[0], here.gradient, value, tol))
+    step, reach, value, recedes = there.step, float(there.reach[0]), float(at.value[0]), False
+    if reach > aim(tol):
+        if 0.5 * decrement**2 <= max(tol, 1e-9) * value:
+            recedes = _recedes(objective, at, step, reach)
+    elif (without := _without_curvature(objective, here)) is not None:
+        moved = objective.evaluate(at.theta, Want.LOSS, without).reach
+        assert moved is not None
+        if float(moved[0]) > _LIMIT and _recedes(objective, at, without, float(moved[0])):
+            step, reach, recedes = without, float(moved[0]), True
+    return View(step, reach, decrement, recedes, hidden(here.hessian[0], here.gradient, value, tol))
+
+
+def _recedes(objective: Objective, at: Evaluation, step: np.ndarray, reach: float) -> bool:
+    """Whether P does not rise along a step that moves the margins by `reach` though they go 100 that way."""
+    with suppress(RunError):  # margins that overflow on the way prove nothing
+        far = objective.evaluate(at.theta + step * (_FAR / reach), Want.LOSS)
+        return float(far.value[0]) <= float(at.value[0]) * (1.0 + ROUNDING)
+    return False
+
+
+def _without_curvature(objective: Objective, here: Evaluation) -> np.ndarray | None:
+    """(d, 1) the part of the point in directions where P has no curvature left: where it may have gone too far to see.
+
+    Rows that are at their limits have none, and nor have columns that are linear combinations of others.
+    """
+    assert here.hessian is not None
+    lengths = np.append(np.sqrt(4.0 * objective.data_squares), 1.0)[: objective.d, None]
+    lengths = np.where(lengths > 0.0, lengths, 1.0)
+    values, vectors = eigh(here.hessian[0] / lengths / lengths.T)
+    weak = vectors[:, values <= _WEAK * float(values[-1])]
+    if not weak.size:
+        return None
+    return np.asarray(weak @ (weak.T @ (here.theta * lengths)) / lengths)
 
 
 def hidden(hessian: np.ndarray, gradient: np.ndarray, value: float, tol: float) -> bool:
