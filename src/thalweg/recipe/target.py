@@ -1,15 +1,18 @@
 """The target: which two labels there are, and which of them is 1."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import Matrix, Table
+from thalweg.schema import Either, Flag, Number, Record, Several, Text
 
 Label = str | int | float | bool
 LIBSVM_TARGET = "label"
+_LABEL = Either((Flag(), Text(), Number()))
+CLASSES = Several(_LABEL, 2, distinct=True)
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Target:
 
     name: str
     classes: tuple[Label, Label]
+
+    SCHEMA: ClassVar = Record({"name": Text(), "classes": CLASSES})
 
     def encode(self, table: Table | Matrix, column: str | None = None) -> np.ndarray:
         """(n,) 0 or 1 for each row; a libsvm file has its own labels.

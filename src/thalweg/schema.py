@@ -1,0 +1,353 @@
+"""What a stored document must be: names, types, ranges, lengths and shapes, stated as values, checked before any use.
+
+    LEVELS = Record({"levels": Several(Text(), "k", distinct=True), "shares": Several(Number(0.0, 1.0), "k")})
+    LEVELS.check(found, "columns[2]")   # SchemaError: columns[2].shares has 3 entries, but must have 2
+
+A length, a side of an array or a bound may be a name: it has one value in a record, and in the records within it.
+"""
+
+import json
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+DEEPEST = 32  # brackets within brackets; what is written here has ten
+_LARGEST = sys.float_info.max
+_QUOTE = 2  # among the marks of a JSON text: 1 opens, -1 closes
+_MARKS = np.zeros(256, np.int8)
+_MARKS[np.frombuffer(b"[{", np.uint8)], _MARKS[np.frombuffer(b"]}", np.uint8)], _MARKS[ord('"')] = 1, -1, _QUOTE
+
+Sizes = dict[str, int]
+Bound = float | str  # or the name of a size
+
+
+class SchemaError(ValueError):
+    """A document is not what its schema says; the message names the place, what was found and what was expected."""
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text. Raises SchemaError for what is none, or nested deeper than a parser's stack may be."""
+    depth = _depth(text)
+    if depth > DEEPEST:
+        raise SchemaError(f"the text is nested {depth:,} deep, but must be at most {DEEPEST}")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise SchemaError(f"the text is no JSON ({error})") from None
+
+
+def _depth(text: str) -> int:
+    """How many brackets are open at once, those within strings left out."""
+    plain = text.replace("\\\\", "").replace('\\"', "")
+    marks = _MARKS[np.frombuffer(plain.encode("utf-8", "replace"), np.uint8)]
+    marks = marks[marks != 0]
+    within = np.cumsum(marks == _QUOTE) % 2 == 1
+    return int(np.cumsum(np.where(within | (marks == _QUOTE), 0, marks), dtype=np.int64).max(initial=0))
+
+
+class Schema(ABC):
+    """What a value must be."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """The same as messages say it: "a text"."""
+
+    @abstractmethod
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        """Raise SchemaError where the value, which stands at that place, is another. `sizes` gives names their size."""
+
+    def refuse(self, value: Any, place: str, expected: str | None = None) -> None:
+        """Raise SchemaError for that value."""
+        raise SchemaError(f"{place} is {_shown(value)}, but must be {expected or self.words}")
+
+
+class Scalar(Schema):
+    """What needs no look at what stands beside it."""
+
+    @abstractmethod
+    def fits(self, value: Any) -> bool: ...
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if not self.fits(value):
+            self.refuse(value, place)
+
+
+@dataclass(frozen=True)
+class Flag(Scalar):
+    words = "true or false"
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Text(Scalar):
+    """A text that can be written as UTF-8."""
+
+    words = "a text"
+
+    def fits(self, value: Any) -> bool:
+        with suppress(UnicodeEncodeError):
+            return isinstance(value, str) and (value.isascii() or bool(value.encode()))
+        return False
+
+
+@dataclass(frozen=True)
+class OneOf(Scalar):
+    known: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"one of {', '.join(self.known)}"
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.known
+
+
+@dataclass(frozen=True)
+class Number(Scalar):
+    """A number from low to high; finite unless `infinite`, which lets NaN pass too."""
+
+    low: float = -_LARGEST
+    high: float = _LARGEST
+    above: float | None = None
+    infinite: bool = False
+
+    @property
+    def words(self) -> str:
+        return "a number" if self.infinite else _in_words("a finite number", self.low, self.high, self.above)
+
+    def fits(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if isinstance(value, float) and self.infinite:
+            return True
+        return self.low <= value <= self.high and (self.above is None or value > self.above)
+
+
+@dataclass(frozen=True)
+class Whole(Scalar):
+    low: int = 0
+    high: int = 2**62
+
+    @property
+    def words(self) -> str:
+        return f"a whole number from {self.low:,} to {self.high:,}"
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Either(Scalar):
+    kinds: tuple[Scalar, ...]
+
+    @property
+    def words(self) -> str:
+        return " or ".join(kind.words for kind in self.kinds)
+
+    def fits(self, value: Any) -> bool:
+        return any(kind.fits(value) for kind in self.kinds)
+
+
+@dataclass(frozen=True)
+class Plain(Scalar):
+    """Whatever JSON holds, its numbers finite; no code relies on what it is."""
+
+    words = "texts, finite numbers, true, false, null, and lists and mappings of these"
+
+    def fits(self, value: Any) -> bool:
+        if isinstance(value, list):
+            return all(map(self.fits, value))
+        if isinstance(value, dict):
+            return all(map(Text().fits, value)) and all(map(self.fits, value.values()))
+        return value is None or any(kind.fits(value) for kind in (Flag(), Text(), Number()))
+
+
+@dataclass(frozen=True)
+class OrNone(Schema):
+    kind: Schema
+
+    @property
+    def words(self) -> str:
+        return f"{self.kind.words}, or null"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if value is not None:
+            self.kind.check(value, place, sizes)
+
+
+@dataclass(frozen=True)
+class Several(Schema):
+    """A list of such values; its length may have a name."""
+
+    kind: Schema
+    length: int | str | None = None
+    distinct: bool = False
+    least: int = 0
+
+    @property
+    def words(self) -> str:
+        return "a list"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if not isinstance(value, list | tuple):
+            self.refuse(value, place)
+        _measure(len(value), self.length, f"{place} has {len(value):,} entries", {} if sizes is None else sizes)
+        if len(value) < self.least:
+            raise SchemaError(f"{place} has {len(value):,} entries, but must have at least {self.least}")
+        if not (isinstance(self.kind, Scalar) and all(map(self.kind.fits, value))):
+            for i, one in enumerate(value):
+                self.kind.check(one, f"{place}[{i}]", sizes)
+        if self.distinct and len(set(value)) < len(value):
+            twice = next(one for i, one in enumerate(value) if one in value[:i])
+            raise SchemaError(f"{place} holds {_shown(twice)} twice, but its entries must differ")
+
+
+@dataclass(frozen=True)
+class Row(Schema):
+    """A list of so many values, each of a kind of its own."""
+
+    kinds: tuple[Schema, ...]
+
+    @property
+    def words(self) -> str:
+        return f"a list of {len(self.kinds)}"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if not isinstance(value, list | tuple) or len(value) != len(self.kinds):
+            self.refuse(value, place)
+        for i, (kind, one) in enumerate(zip(self.kinds, value, strict=True)):
+            kind.check(one, f"{place}[{i}]", sizes)
+
+
+@dataclass(frozen=True)
+class Named(Schema):
+    """A mapping from any names to such values."""
+
+    kind: Schema
+    words = "a mapping"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if not isinstance(value, dict):
+            self.refuse(value, place)
+        for name, one in value.items():
+            Text().check(name, f"a name in {place}")
+            self.kind.check(one, f"{place}.{name}", sizes)
+
+
+@dataclass(frozen=True)
+class Record(Schema):
+    """A mapping of exactly these names; those of `optional` may be left out. Names of sizes are its own.
+
+    rules  what must hold of the whole record, once its parts are as they should be: words -> whether it does
+    """
+
+    parts: Mapping[str, Schema]
+    optional: Mapping[str, Schema] = field(default_factory=dict)
+    rules: Mapping[str, Callable[[Mapping[str, Any]], bool]] = field(default_factory=dict)
+    words = "a mapping"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if not isinstance(value, Mapping):
+            self.refuse(value, place)
+        sizes, within = dict(sizes or {}), f"{place}." if place else ""
+        for name in value:
+            if name not in self.parts and name not in self.optional:
+                raise SchemaError(f"{within}{_short(str(name))} is there, but no such name is known")
+        for name, kind in (*self.parts.items(), *self.optional.items()):
+            if name in value:
+                kind.check(value[name], within + name, sizes)
+            elif name in self.parts:
+                raise SchemaError(f"{within}{name} is missing")
+        for words, holds in self.rules.items():
+            if not holds(value):
+                raise SchemaError(f"{place or 'the content'} must have {words}")
+
+
+@dataclass(frozen=True)
+class Tagged(Schema):
+    """One of several records, told apart by a name in it; its other names are the record's."""
+
+    tag: str
+    kinds: Mapping[str, Record]
+    words = "a mapping"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if not isinstance(value, dict):
+            self.refuse(value, place)
+        OneOf(tuple(self.kinds)).check(value.get(self.tag), f"{place}.{self.tag}")
+        record = self.kinds[value[self.tag]]
+        record.check({name: one for name, one in value.items() if name != self.tag}, place, sizes)
+
+
+@dataclass(frozen=True)
+class Array(Schema):
+    """An array of that type and shape, its numbers from low to high; a bound may be the name of a size.
+
+    infinite, nan  whether infinities and NaN may stand in it
+    """
+
+    dtype: type
+    shape: tuple[int | str, ...]
+    low: Bound | None = None
+    high: Bound | None = None
+    above: float | None = None
+    infinite: bool = False
+    nan: bool = False
+
+    @property
+    def words(self) -> str:
+        return f"an array of {np.dtype(self.dtype)} with {len(self.shape)} sides"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        sizes = {} if sizes is None else sizes
+        known = isinstance(value, np.ndarray) and value.dtype == np.dtype(self.dtype)
+        if not known or value.ndim != len(self.shape):
+            self.refuse(value, place)
+        for found, wanted in zip(value.shape, self.shape, strict=True):
+            _measure(found, wanted, f"{place} has the shape {value.shape}", sizes)
+        if not value.size:
+            return
+        low, high = self._bounds(sizes)
+        least, most = value.min(), value.max()  # NaN, where there is one
+        if not (low <= least and most <= high and (self.above is None or least > self.above)):
+            bad = ~((value >= low) & (value <= high)) | (False if self.above is None else value <= self.above)
+            bad &= ~(np.isnan(value) & self.nan)
+            for at in np.argwhere(bad)[:1].tolist():
+                kind = "a number" if self.infinite else "a finite number"
+                where = f"{place}[{', '.join(map(str, at))}]"
+                self.refuse(value[tuple(at)].item(), where, _in_words(kind, low, high, self.above))
+
+    def _bounds(self, sizes: Sizes) -> tuple[float, float]:
+        low, high = (sizes[bound] if isinstance(bound, str) else bound for bound in (self.low, self.high))
+        edge = np.inf if self.infinite else _LARGEST
+        return -edge if low is None else low, edge if high is None else high
+
+
+def _measure(found: int, wanted: int | str | None, told: str, sizes: Sizes) -> None:
+    """Raise SchemaError for another size than that, or than the one a name stands for by now."""
+    size = sizes.setdefault(wanted, found) if isinstance(wanted, str) else wanted
+    if size is not None and found != size:
+        raise SchemaError(f"{told}, but must have {size:,}" + (f" ({wanted})" if isinstance(wanted, str) else ""))
+
+
+def _in_words(kind: str, low: float, high: float, above: float | None) -> str:
+    words = [f"above {above:g}"] if above is not None else [f"of at least {low:g}"] if low > -_LARGEST else []
+    return " ".join([kind, *words, *([f"and at most {high:g}"] if high < _LARGEST else [])])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} with the shape {value.shape}"
+    return _short(repr(value)) if not isinstance(value, int) or abs(value) < 10**30 else "a very large number"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
