@@ -162,6 +162,7 @@ def _body(model: Model) -> dict[str, Any]:
     no_gradient = np.isnan(norm)
     return {
         **{name: getattr(model, name) for name in _PLAIN},
+        "progressive": model.progressive,
         "recipe": _without_words(model.recipe.to_dict()),
         "classes": list(model.classes),
         "objective": model.objective,

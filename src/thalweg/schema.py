@@ -158,8 +158,9 @@ class Either(Scalar):
 
 @dataclass(frozen=True)
 class Plain(Scalar):
-    """Whatever JSON holds, its numbers finite; no code relies on what it is."""
+    """Whatever JSON holds, its numbers finite unless `infinite`; no code relies on what it is."""
 
+    infinite: bool = False
     words = "texts, finite numbers, true, false, null, and lists and mappings of these"
 
     def fits(self, value: Any) -> bool:
@@ -167,7 +168,7 @@ class Plain(Scalar):
             return all(map(self.fits, value))
         if isinstance(value, dict):
             return all(map(Text().fits, value)) and all(map(self.fits, value.values()))
-        return value is None or any(kind.fits(value) for kind in (Flag(), Text(), Number()))
+        return value is None or any(kind.fits(value) for kind in (Flag(), Text(), Number(infinite=self.infinite)))
 
 
 @dataclass(frozen=True)
@@ -212,18 +213,22 @@ class Several(Schema):
 
 @dataclass(frozen=True)
 class Row(Schema):
-    """A list of so many values, each of a kind of its own."""
+    """A list of so many values, each of a kind of its own; where there may be more, these are of the kind `more`."""
 
     kinds: tuple[Schema, ...]
+    more: Schema | None = None
 
     @property
     def words(self) -> str:
-        return f"a list of {len(self.kinds)}"
+        return f"a list of {len(self.kinds)}{' or more' if self.more else ''}"
 
     def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
-        if not isinstance(value, list | tuple) or len(value) != len(self.kinds):
+        least = len(self.kinds)
+        if not isinstance(value, list | tuple) or len(value) < least or (len(value) > least and self.more is None):
             self.refuse(value, place)
-        for i, (kind, one) in enumerate(zip(self.kinds, value, strict=True)):
+        for i, one in enumerate(value):
+            kind = self.kinds[i] if i < least else self.more
+            assert kind is not None
             kind.check(one, f"{place}[{i}]", sizes)
 
 
@@ -289,13 +294,13 @@ class Tagged(Schema):
 
 @dataclass(frozen=True)
 class Array(Schema):
-    """An array of that type and shape, its numbers from low to high; a bound may be the name of a size.
+    """An array of that type and shape (None is any), its numbers from low to high; a bound may be the name of a size.
 
     infinite, nan  whether infinities and NaN may stand in it
     """
 
     dtype: type
-    shape: tuple[int | str, ...]
+    shape: tuple[int | str, ...] | None
     low: Bound | None = None
     high: Bound | None = None
     above: float | None = None
@@ -304,14 +309,17 @@ class Array(Schema):
 
     @property
     def words(self) -> str:
-        return f"an array of {np.dtype(self.dtype)} with {len(self.shape)} sides"
+        sides = "" if self.shape is None else f" with {len(self.shape)} sides"
+        return f"an array of {np.dtype(self.dtype)}{sides}"
 
     def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
         sizes = {} if sizes is None else sizes
         known = isinstance(value, np.ndarray) and value.dtype == np.dtype(self.dtype)
-        if not known or value.ndim != len(self.shape):
+        shape = value.shape if known and self.shape is None else self.shape
+        if not known or shape is None or value.ndim != len(shape):
             self.refuse(value, place)
-        for found, wanted in zip(value.shape, self.shape, strict=True):
+            return
+        for found, wanted in zip(value.shape, shape, strict=True):
             _measure(found, wanted, f"{place} has the shape {value.shape}", sizes)
         if not value.size:
             return

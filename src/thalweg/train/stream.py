@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -154,14 +155,20 @@ def fit_online(
     named = {**named, "method": ONLINE, "stream": True, "epochs": epochs, **told(source)}
     checkpoint = kept.of(named)
     spent = 0.0
-    if checkpoint is not None and (found := checkpoint.begin()) is not None:
-        run.restore(found[0], found[1])
+    found = None if checkpoint is None else checkpoint.begin()
+    resumed: AbstractContextManager[None] = nullcontext()
+    if checkpoint is not None and found is not None:
+        resumed = checkpoint.within()
+        with checkpoint.within():
+            run.restore(found[0], found[1])
+            stream.check_position(run.after)
         spent = found[1]["seconds"]
     trace = Trace()
     report = _Report(run, (trace, *observers), began - spent, epochs)
     if checkpoint is not None and checkpoint.began_anew:
         report.note(f"{checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
-    outcome = _learn(run, stream, epochs, checkpoint, report)
+    with resumed:
+        outcome = _learn(run, stream, epochs, checkpoint, report)
     notes = [] if checkpoint is None else list(dict.fromkeys(checkpoint.failures))
     report.end(outcome)
     return run.model(
