@@ -18,6 +18,7 @@ FLOORS: list[list[str]] = [
     [
         "errors",
         "names",
+        "schema",
         "output",
         "ahead",
         "interrupts",

@@ -22,6 +22,7 @@ _FORMAT = Format(
 _BODY = Record({"identity": Named(Plain()), "state": Named(Plain(infinite=True)), "done": Flag()})
 SECONDS = Number(0.0)  # what a run took so far
 SKIPPED = Row((Whole(),), Text())  # rows left out, and sentences about some of them
+MARK = Whole(0, 2**32 - 1)  # a CRC of the labels read
 POSITION = Named(Whole())  # of a stream, which knows the names
 
 
@@ -88,7 +89,7 @@ class Checkpoint:
 
     @contextmanager
     def within(self) -> Iterator[None]:
-        """Here the state is taken. Raises CheckpointError where it is none that a run leaves, or where it leads nowhere."""
+        """Where the state is taken. Raises CheckpointError for one that no run leaves, or that leads nowhere."""
         try:
             yield
         except (SchemaError, RunError) as error:

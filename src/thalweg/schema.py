@@ -67,6 +67,13 @@ class Schema(ABC):
         raise SchemaError(f"{place} is {_shown(value)}, but must be {expected or self.words}")
 
 
+def taken(parts: Mapping[str, Schema], value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those parts of a mapping, checked, and the others. Raises SchemaError where one of them is missing or another."""
+    own = {name: value[name] for name in parts if name in value}
+    Record(parts).check(own, "")
+    return own, {name: one for name, one in value.items() if name not in parts}
+
+
 class Scalar(Schema):
     """What needs no look at what stands beside it."""
 
@@ -324,10 +331,11 @@ class Array(Schema):
         if not value.size:
             return
         low, high = self._bounds(sizes)
-        least, most = value.min(), value.max()  # NaN, where there is one
+        least, most = value.min().item(), value.max().item()  # NaN, where there is one
         if not (low <= least and most <= high and (self.above is None or least > self.above)):
-            bad = ~((value >= low) & (value <= high)) | (False if self.above is None else value <= self.above)
-            bad &= ~(np.isnan(value) & self.nan)
+            wide = value.astype(np.float64)
+            bad = ~((wide >= low) & (wide <= high)) | (False if self.above is None else wide <= self.above)
+            bad &= ~(np.isnan(wide) & self.nan)
             for at in np.argwhere(bad)[:1].tolist():
                 kind = "a number" if self.infinite else "a finite number"
                 where = f"{place}[{', '.join(map(str, at))}]"

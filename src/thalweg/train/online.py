@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.certificate import Certificate
-from thalweg.checkpoint import POSITION, SECONDS, SKIPPED
+from thalweg.checkpoint import POSITION, SKIPPED
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
 from thalweg.readers.chunk import Position
@@ -118,7 +118,6 @@ class OnlineRun:
             "passes": Whole(1),
             "skipped": SKIPPED,
             "after": OrNone(POSITION),
-            "seconds": SECONDS,
         },
         {"first_bins": Progress.BINS},
         {

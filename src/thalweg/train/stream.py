@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.ahead import ahead
-from thalweg.checkpoint import NAME, Checkpoint, seconds_of
+from thalweg.checkpoint import NAME, SECONDS, Checkpoint, seconds_of
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import UsageError
 from thalweg.events import Event, Observer
@@ -21,6 +21,7 @@ from thalweg.readers.open_stream import open_stream
 from thalweg.readers.stream import Stream
 from thalweg.readers.table import listing
 from thalweg.recipe import TextOptions
+from thalweg.schema import taken
 from thalweg.stopping import Outcome
 from thalweg.train import row_cache
 from thalweg.train.data import Source
@@ -160,9 +161,10 @@ def fit_online(
     if checkpoint is not None and found is not None:
         resumed = checkpoint.within()
         with checkpoint.within():
-            run.restore(found[0], found[1])
+            own, state = taken({"seconds": SECONDS}, found[1])
+            run.restore(found[0], state)
             stream.check_position(run.after)
-        spent = found[1]["seconds"]
+        spent = own["seconds"]
     trace = Trace()
     report = _Report(run, (trace, *observers), began - spent, epochs)
     if checkpoint is not None and checkpoint.began_anew:
