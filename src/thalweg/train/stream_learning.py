@@ -315,6 +315,10 @@ class StreamLearning:
         self.sample.restore(arrays["sample"], body["stride"])
         if self.sample.rows != -(-self.rows // self.sample.stride):
             raise SchemaError("sample must have every so many-th of the rows read, as stride says")
+        y, s = self.sample.weights()
+        more = np.array([self.total - self.positive - s @ (1.0 - y), self.positive - s @ y])  # of each class, not in it
+        if (more < -1e-9 * self.total).any() or s[s > 0.0].min(initial=np.inf) < self.smallest:
+            raise SchemaError("total, positive and smallest must be of rows among which are those of sample")
 
     def _check_words(self, name: str, found: "_Words", count: int) -> None:
         """Raise SchemaError where a column's words are not what the rows read so far hold."""

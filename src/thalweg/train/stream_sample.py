@@ -68,6 +68,12 @@ class StreamSample:
         self._batches = [_compact(batch) for batch in batches]
         self._bytes = sum(map(_size, self._batches))
 
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """(m,) labels and weights of the rows in it."""
+        none = np.zeros(0)
+        y, s = ([none, *(batch.column(name).to_numpy(zero_copy_only=False) for batch in self._batches)] for name in "ys")
+        return np.concatenate(y), np.concatenate(s)
+
     def _thin(self) -> None:
         """Keep every other row."""
         batches, self._batches, few, first = self._batches, [], [], 0
