@@ -19,8 +19,8 @@ Place = dict[str, Any]
 
 _BEGINNING: Place = {"at": None, "parts": 0}
 PLACE = Record({"at": OrNone(POSITION), "parts": Whole()})
-_SUM = Array(np.float64, None)
-_PASS = Record({"loss": _SUM}, {part.name: _SUM for part in fields(Sums)[1:]})
+_SUM = Array(np.float64, None, -1e150, 1e150)  # whose squares do not overflow
+_PASS = Record({"loss": _SUM}, {part.name: _SUM for part in fields(Sums)[1:]} | {"hessian": Array(np.float64, None)})
 
 
 def _fitting(sums: Sums, number: int, rows: Rows, task: Task) -> Sums:
