@@ -23,6 +23,7 @@ FLOORS: list[list[str]] = [
         "ahead",
         "interrupts",
         "tensors",
+        "ownership",
         "native",
         "checkpoint",
         "formulas",

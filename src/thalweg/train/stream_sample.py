@@ -71,7 +71,9 @@ class StreamSample:
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """(m,) labels and weights of the rows in it."""
         none = np.zeros(0)
-        y, s = ([none, *(batch.column(name).to_numpy(zero_copy_only=False) for batch in self._batches)] for name in "ys")
+        y, s = (
+            [none, *(batch.column(name).to_numpy(zero_copy_only=False) for batch in self._batches)] for name in "ys"
+        )
         return np.concatenate(y), np.concatenate(s)
 
     def _thin(self) -> None:
