@@ -145,7 +145,8 @@ class Whole(Scalar):
 
     @property
     def words(self) -> str:
-        return f"a whole number from {self.low:,} to {self.high:,}"
+        bounds = f"from {self.low:,} to {self.high:,}" if self.high < 2**53 else f"of at least {self.low:,}"
+        return f"a whole number {bounds}"
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
@@ -227,7 +228,7 @@ class Row(Schema):
 
     @property
     def words(self) -> str:
-        return f"a list of {len(self.kinds)}{' or more' if self.more else ''}"
+        return f"a list of {len(self.kinds)} values{' or more' if self.more else ''}"
 
     def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
         least = len(self.kinds)
@@ -316,8 +317,8 @@ class Array(Schema):
 
     @property
     def words(self) -> str:
-        sides = "" if self.shape is None else f" with {len(self.shape)} sides"
-        return f"an array of {np.dtype(self.dtype)}{sides}"
+        shape = "" if self.shape is None else f" with the shape ({', '.join(map(str, self.shape))})"
+        return f"an array of {np.dtype(self.dtype)}{shape}"
 
     def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
         sizes = {} if sizes is None else sizes

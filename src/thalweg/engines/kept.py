@@ -20,7 +20,18 @@ Place = dict[str, Any]
 _BEGINNING: Place = {"at": None, "parts": 0}
 PLACE = Record({"at": OrNone(POSITION), "parts": Whole()})
 _SUM = Array(np.float64, None, -1e150, 1e150)  # whose squares do not overflow
-_PASS = Record({"loss": _SUM}, {part.name: _SUM for part in fields(Sums)[1:]} | {"hessian": Array(np.float64, None)})
+_PASS = Record(
+    {"loss": _SUM},
+    {part.name: _SUM for part in fields(Sums)[1:]} | {"hessian": Array(np.float64, ("k", "p", "p"))},
+    {"a Hessian whose columns can be scaled": lambda sums: all(map(can_be_scaled, sums.get("hessian", ())))},
+)
+
+
+def can_be_scaled(hessian: np.ndarray) -> bool:
+    """Whether a Hessian (d, d) stays finite with its diagonal scaled to 1, as its solvers do."""
+    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(hessian / scale / scale[:, None]).all())
 
 
 def _fitting(sums: Sums, number: int, rows: Rows, task: Task) -> Sums:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.checkpoint import MARK, SKIPPED
+from thalweg.engines.kept import can_be_scaled
 from thalweg.observers.trace import KEYS
 from thalweg.optimizers import OPTIMIZERS
 from thalweg.readers.chunk import Chunk
@@ -83,6 +84,7 @@ class Learnt:
         "a Hessian with the gap that goes with it, or neither": lambda s: (
             ("metric" in s) == (s["expected"] is not None)
         ),
+        "a Hessian whose columns can be scaled": lambda s: "metric" not in s or can_be_scaled(s["metric"]),
         "labels that weigh no more than all rows": lambda s: s["labels"][0] <= s["total"] * (1.0 + 1e-9),
     }
 

@@ -132,7 +132,7 @@ class CachedRows:
                 check_labels(array.to_numpy(zero_copy_only=False))
             else:
                 low, values = 0.0 if name == "\0s" else -LARGEST, _wide(array).to_numpy(zero_copy_only=False)
-                check_values(values, name, low, holes=name not in _ROLES)
+                check_values(values, _ROLES.get(name, name), low, holes=name not in _ROLES)
 
 
 class CachingRows:
