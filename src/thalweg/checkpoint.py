@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import CheckpointError, OutputError, RunError, UsageError
-from thalweg.schema import Flag, Named, Number, Plain, Record, Row, SchemaError, Text, Whole, parsed
+from thalweg.schema import Anything, Flag, Named, Number, Plain, Record, Row, SchemaError, Text, Whole, parsed
 from thalweg.tensors import Format
 
 SCHEMA = 1
@@ -19,7 +19,7 @@ NAME = "run.checkpoint"
 _FORMAT = Format(
     "thalweg checkpoint", SCHEMA, "body", "the checkpoint", "a checkpoint of thalweg", "go on from it", CheckpointError
 )
-_BODY = Record({"identity": Named(Plain()), "state": Named(Plain(infinite=True)), "done": Flag()})
+_BODY = Record({"identity": Named(Plain()), "state": Named(Anything()), "done": Flag()})
 SECONDS = Number(0.0)  # what a run took so far
 SKIPPED = Row((Whole(),), Text())  # rows left out, and sentences about some of them
 MARK = Whole(0, 2**32 - 1)  # a CRC of the labels read

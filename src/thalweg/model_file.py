@@ -15,6 +15,7 @@ from thalweg.recipe import Recipe, TextColumn
 from thalweg.recipe.hashing import HashedColumns
 from thalweg.recipe.target import CLASSES
 from thalweg.schema import (
+    Anything,
     Array,
     Named,
     Number,
@@ -67,7 +68,7 @@ _CERTIFICATE = Record(
 _BODY = Record(
     {
         **_PLAIN,
-        "recipe": Named(Plain()),  # which is checked in full once its arrays are back in it
+        "recipe": Named(Anything()),  # which is checked in full once its arrays are back in it
         "classes": CLASSES,
         "objective": Number(),
         "outcome": OneOf(tuple(Outcome.__members__)),
@@ -179,7 +180,7 @@ def _body(model: Model) -> dict[str, Any]:
 def _model(body: Any, tensors: Mapping[str, np.ndarray]) -> Model:
     _BODY.check(body, "")
     columns = body["recipe"].get("columns")
-    Several(Named(Plain())).check(columns, "recipe.columns")
+    Several(Named(Anything())).check(columns, "recipe.columns")
     Record(_arrays(columns)).check(tensors, "", {"steps": len(body["stages"])})
     recipe = Recipe.from_dict(_with_words(body["recipe"], tensors), tensors["mean"], tensors["scale"])
     negative, positive = body["classes"]

@@ -10,7 +10,6 @@ import json
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,9 +99,7 @@ class Text(Scalar):
     words = "a text"
 
     def fits(self, value: Any) -> bool:
-        with suppress(UnicodeEncodeError):
-            return isinstance(value, str) and (value.isascii() or bool(value.encode()))
-        return False
+        return isinstance(value, str) and (value.isascii() or _has_bytes(value))
 
 
 @dataclass(frozen=True)
@@ -165,18 +162,30 @@ class Either(Scalar):
 
 
 @dataclass(frozen=True)
-class Plain(Scalar):
-    """Whatever JSON holds, its numbers finite unless `infinite`; no code relies on what it is."""
+class Anything(Scalar):
+    """What somebody else checks."""
 
-    infinite: bool = False
+    words = "anything"
+
+    def fits(self, value: Any) -> bool:
+        return True
+
+
+_SIMPLE = (Flag(), Text(), Number())
+
+
+@dataclass(frozen=True)
+class Plain(Scalar):
+    """Whatever JSON holds, its numbers finite; no code relies on what it is."""
+
     words = "texts, finite numbers, true, false, null, and lists and mappings of these"
 
     def fits(self, value: Any) -> bool:
         if isinstance(value, list):
             return all(map(self.fits, value))
         if isinstance(value, dict):
-            return all(map(Text().fits, value)) and all(map(self.fits, value.values()))
-        return value is None or any(kind.fits(value) for kind in (Flag(), Text(), Number(infinite=self.infinite)))
+            return all(map(_SIMPLE[1].fits, value)) and all(map(self.fits, value.values()))
+        return value is None or any(kind.fits(value) for kind in _SIMPLE)
 
 
 @dataclass(frozen=True)
@@ -358,6 +367,13 @@ def _measure(found: int, wanted: int | str | None, told: str, sizes: Sizes) -> N
 def _in_words(kind: str, low: float, high: float, above: float | None) -> str:
     words = [f"above {above:g}"] if above is not None else [f"of at least {low:g}"] if low > -_LARGEST else []
     return " ".join([kind, *words, *([f"and at most {high:g}"] if high < _LARGEST else [])])
+
+
+def _has_bytes(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _shown(value: Any) -> str:

@@ -14,13 +14,13 @@ from thalweg.readers.chunk import Chunk
 from thalweg.recipe import Recipe
 from thalweg.rows import Csr, Labels, MemoryRows, in_memory
 from thalweg.schema import (
+    Anything,
     Array,
     Flag,
     Named,
     Number,
     OneOf,
     OrNone,
-    Plain,
     Record,
     Row,
     Schema,
@@ -66,7 +66,7 @@ class Learnt:
         "best": Array(np.float64, ("d", 1)),
         "mean": Recipe.SCHEMA.parts["mean"],
         "scale": Recipe.SCHEMA.parts["scale"],
-        "recipe": Named(Plain()),  # which `Recipe.from_dict` checks
+        "recipe": Named(Anything()),  # which `Recipe.from_dict` checks
         "n": Whole(1, 2**53),
         "total": Number(above=0.0),
         "labels": Row((Number(0.0), Number(above=0.0), Flag())),
