@@ -1,7 +1,7 @@
 """Files with a right checksum and a wrong content: real ones, changed at random and signed again.
 
-`python tests/corrupted.py KIND FIRST LAST` tries the cases of those numbers on a file of that kind, in a folder of its
-own, and prints those that end in anything but a refusal in words or something usable.
+`python tests/corrupted.py FIRST LAST KIND ...` tries the cases of those numbers on a file of each kind, in a folder of
+its own, and prints those that end in anything but a refusal in words or something usable.
 """
 
 import copy
@@ -13,8 +13,8 @@ import os
 import re
 import sys
 import tempfile
-import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,12 @@ def _text(body: Any) -> str:
 
 
 class Bench:
-    """A real file of one kind, and what is done with one that was changed."""
+    """A real file of one kind in the working folder, and what is done with one that was changed.
+
+    real  its text and its arrays, where it has these
+    """
+
+    real: tuple[str, dict[str, np.ndarray]]
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -244,22 +249,23 @@ class Bench:
         delimited_stream._PIECE = 3000
         make = {"model": self._model, "run": self._run}.get(kind.split(" ")[0], self._cache)
         self.make, self.judge = make()
+        assert self.judge() == "used", "the file was not changed"
 
     def _model(self) -> Any:
         fit, rows = models()[self.kind.removeprefix("model ")]
-        path = Path("real.thalweg")
+        path = Path("changed.thalweg")
         fit().save(path)
-        text, arrays = model_file._FORMAT.read(path)
+        self.real = text, arrays = model_file._FORMAT.read(path)
         body = json.loads(text)
         few = rows if isinstance(rows, str) else rows[:20]
 
         def make(rng: np.random.Generator) -> None:
             one, more = changed(body, arrays, rng)
-            model_file._FORMAT.write(Path("changed.thalweg"), _text(one), more)
+            model_file._FORMAT.write(path, _text(one), more)
 
         def judge() -> str:
             try:
-                model = thalweg.load("changed.thalweg")
+                model = thalweg.load(path)
             except ModelFileError as error:
                 return f"refused: {error}"
             return _usable(model, few)
@@ -276,7 +282,7 @@ class Bench:
         else:
             raise AssertionError("the run was not stopped")
         path = Path("place") / checkpoint.NAME
-        text, arrays = checkpoint._FORMAT.read(path)
+        self.real = text, arrays = checkpoint._FORMAT.read(path)
         body = json.loads(text)
 
         def make(rng: np.random.Generator) -> None:
@@ -388,28 +394,23 @@ def _usable(model: thalweg.Model, rows: Any) -> str:
     return ended
 
 
-def main(kind: str, first: int, last: int, tell: bool = False) -> None:
-    """Try those cases, in an empty folder; a line for each that ends badly, and one of how all of them ended."""
+def main(first: int, last: int, kinds: list[str]) -> None:
+    """Try those cases of each kind; a line for each that ends badly, and one of how all of a kind ended."""
     warnings.simplefilter("ignore")
-    counts: dict[str, int] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        bench = Bench(kind)
-        for number in range(first, last):
-            print(f"at {number}", file=sys.stderr, flush=True)
-            try:
-                ended = bench.case(number)
-            except Exception as error:
-                ended = f"bad {type(error).__name__}"
-                print(f"{kind} {number}: {type(error).__name__}: {error}"[:400], flush=True)
-                if tell:
-                    traceback.print_exc()
-            if tell:
-                print(number, ended[:300])
-            counts[ended.split(":")[0]] = counts.get(ended.split(":")[0], 0) + 1
-        os.chdir("/")
-    print(f"{kind}: {counts}")
+    for kind in kinds:
+        counts: Counter[str] = Counter()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            bench = Bench(kind)
+            for number in range(first, last):
+                print(f"{kind}, case {number}", file=sys.stderr, flush=True)  # the last one, where the process dies
+                try:
+                    counts[bench.case(number).split(":")[0]] += 1
+                except Exception as error:
+                    print(f"bad: {kind}, case {number}: {type(error).__name__}: {error}"[:400], flush=True)
+            os.chdir("/")
+        print(f"{kind}: {dict(counts)}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), "tell" in sys.argv)
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or KINDS)

@@ -19,6 +19,7 @@ FLOORS: list[list[str]] = [
         "errors",
         "names",
         "schema",
+        "json_text",
         "output",
         "ahead",
         "interrupts",

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import CheckpointError, OutputError, RunError, UsageError
-from thalweg.schema import Anything, Flag, Named, Number, Plain, Record, Row, SchemaError, Text, Whole, parsed
+from thalweg.json_text import parsed
+from thalweg.schema import Anything, Flag, Named, Number, Plain, Record, Row, SchemaError, Text, Whole
 from thalweg.tensors import Format
 
 SCHEMA = 1

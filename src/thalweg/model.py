@@ -218,7 +218,7 @@ def refuse_overflow(z: np.ndarray, place: Callable[[int], str]) -> None:
         row = int(np.argmax(bad))
         raise DataError(
             f"{place(row)}: the margin of this row is {z[row]:g}, but must be finite: a number in it is too large for "
-            "the model's weights; see what stands in the row."
+            "the model's weights; correct it, or leave the row out."
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from thalweg.certificate import WORDS, Certificate
 from thalweg.errors import ModelFileError, OutputError
+from thalweg.json_text import parsed
 from thalweg.model import Model
 from thalweg.recipe import Recipe, TextColumn
 from thalweg.recipe.hashing import HashedColumns
@@ -28,7 +29,6 @@ from thalweg.schema import (
     Several,
     Text,
     Whole,
-    parsed,
 )
 from thalweg.stopping import Outcome
 from thalweg.tensors import Format

@@ -6,20 +6,16 @@
 A length, a side of an array or a bound may be a name: it has one value in a record, and in the records within it.
 """
 
-import json
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-DEEPEST = 32  # brackets within brackets; what is written here has ten
 _LARGEST = sys.float_info.max
-_QUOTE = 2  # among the marks of a JSON text: 1 opens, -1 closes
-_MARKS = np.zeros(256, np.int8)
-_MARKS[np.frombuffer(b"[{", np.uint8)], _MARKS[np.frombuffer(b"]}", np.uint8)], _MARKS[ord('"')] = 1, -1, _QUOTE
 
 Sizes = dict[str, int]
 Bound = float | str  # or the name of a size
@@ -27,26 +23,6 @@ Bound = float | str  # or the name of a size
 
 class SchemaError(ValueError):
     """A document is not what its schema says; the message names the place, what was found and what was expected."""
-
-
-def parsed(text: str) -> Any:
-    """The value of a JSON text. Raises SchemaError for what is none, or nested deeper than a parser's stack may be."""
-    depth = _depth(text)
-    if depth > DEEPEST:
-        raise SchemaError(f"the text is nested {depth:,} deep, but must be at most {DEEPEST}")
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise SchemaError(f"the text is no JSON ({error})") from None
-
-
-def _depth(text: str) -> int:
-    """How many brackets are open at once, those within strings left out."""
-    plain = text.replace("\\\\", "").replace('\\"', "")
-    marks = _MARKS[np.frombuffer(plain.encode("utf-8", "replace"), np.uint8)]
-    marks = marks[marks != 0]
-    within = np.cumsum(marks == _QUOTE) % 2 == 1
-    return int(np.cumsum(np.where(within | (marks == _QUOTE), 0, marks), dtype=np.int64).max(initial=0))
 
 
 class Schema(ABC):
@@ -224,7 +200,7 @@ class Several(Schema):
             for i, one in enumerate(value):
                 self.kind.check(one, f"{place}[{i}]", sizes)
         if self.distinct and len(set(value)) < len(value):
-            twice = next(one for i, one in enumerate(value) if one in value[:i])
+            ((twice, _),) = Counter(value).most_common(1)
             raise SchemaError(f"{place} holds {_shown(twice)} twice, but its entries must differ")
 
 
@@ -347,7 +323,9 @@ class Array(Schema):
             bad = ~((wide >= low) & (wide <= high)) | (False if self.above is None else wide <= self.above)
             bad &= ~(np.isnan(wide) & self.nan)
             for at in np.argwhere(bad)[:1].tolist():
-                kind = "a number" if self.infinite else "a finite number"
+                kind = (
+                    "a number" if self.infinite else "a finite number" if value.dtype.kind == "f" else "a whole number"
+                )
                 where = f"{place}[{', '.join(map(str, at))}]"
                 self.refuse(value[tuple(at)].item(), where, _in_words(kind, low, high, self.above))
 

@@ -46,7 +46,7 @@ class QueryStream(Stream):
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
-        read = 0
+        read = count = 0
         # names in quotes: a column may be called anything
         wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
         with json_in_words(self._watched[0].path):
@@ -58,10 +58,10 @@ class QueryStream(Stream):
                     after = {"batch": b + 1, "read": read + batch.num_rows}
                     chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
                     yield replace(chunk, after=after, share=min(1.0, after["read"] / self.n) if self.n else None)
-                read += batch.num_rows
+                read, count = read + batch.num_rows, b + 1
         self._check()
-        if at is not None and read < begin["read"]:
-            raise SchemaError(f"the position is after {begin['read']:,} rows, but there are {read:,}")
+        if at is not None and count <= begin["batch"] and (count, read) != (begin["batch"], begin["read"]):
+            raise SchemaError(f"the position is after {begin['read']:,} rows, but there are {read:,} in fewer batches")
         if read == 0:
             raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
 

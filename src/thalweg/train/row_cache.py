@@ -20,10 +20,11 @@ from pyarrow import compute
 
 from thalweg.checkpoint import POSITION
 from thalweg.errors import DataError, OutputError
+from thalweg.json_text import parsed
 from thalweg.output import written_whole
 from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.stream import Watched
-from thalweg.schema import Named, Plain, Record, SchemaError, Several, Text, Whole, parsed
+from thalweg.schema import Named, Plain, Record, SchemaError, Several, Text, Whole
 from thalweg.train.arrow_bytes import check_rows, check_words, packed
 from thalweg.train.row_check import LARGEST, CheckedRows, check_labels, check_values
 from thalweg.train.stream_rows import Source
