@@ -18,10 +18,13 @@ FLOORS: list[list[str]] = [
     [
         "errors",
         "names",
+        "schema",
+        "json_text",
         "output",
         "ahead",
         "interrupts",
         "tensors",
+        "ownership",
         "native",
         "checkpoint",
         "formulas",

@@ -2,14 +2,17 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thalweg.errors import CheckpointError, OutputError, UsageError
+from thalweg.errors import CheckpointError, OutputError, RunError, UsageError
+from thalweg.json_text import parsed
+from thalweg.schema import Anything, Flag, Named, Number, Plain, Record, Row, SchemaError, Text, Whole
 from thalweg.tensors import Format
 
 SCHEMA = 1
@@ -17,6 +20,11 @@ NAME = "run.checkpoint"
 _FORMAT = Format(
     "thalweg checkpoint", SCHEMA, "body", "the checkpoint", "a checkpoint of thalweg", "go on from it", CheckpointError
 )
+_BODY = Record({"identity": Named(Plain()), "state": Named(Anything()), "done": Flag()})
+SECONDS = Number(0.0)  # what a run took so far
+SKIPPED = Row((Whole(),), Text())  # rows left out, and sentences about some of them
+MARK = Whole(0, 2**32 - 1)  # a CRC of the labels read
+POSITION = Named(Whole())  # of a stream, which knows the names
 
 
 @dataclass
@@ -50,7 +58,7 @@ class Checkpoint:
         """What to go on from, if that was asked for and is there.
 
         Raises CheckpointError for a file that is damaged, of a newer thalweg or of another run, naming the difference;
-        UsageError where an unfinished run's would be overwritten.
+        UsageError where an unfinished run's would be overwritten. The state itself is checked by those who take it.
         """
         if self.folder.is_file():
             raise UsageError(f"--checkpoint is {str(self.folder)!r}, which is a file, but must be a folder.")
@@ -66,7 +74,9 @@ class Checkpoint:
             self.began_anew = self.resume
             return None
         content, arrays = _FORMAT.read(self.path)
-        body = json.loads(content)
+        with self.within():
+            body = parsed(content)
+            _BODY.check(body, "")
         if not self.resume:
             if body["done"]:
                 return None
@@ -77,6 +87,21 @@ class Checkpoint:
         self._refuse_another(body["identity"])
         self.kept = True
         return arrays, body["state"]
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """Where the state is taken. Raises CheckpointError for one that no run leaves, or that leads nowhere."""
+        try:
+            yield
+        except (SchemaError, RunError) as error:
+            raise self.refused(error) from None
+
+    def refused(self, error: Exception) -> CheckpointError:
+        """The refusal of what is there, for that reason."""
+        return CheckpointError(
+            f"{self.path}: the run cannot go on from what this checkpoint holds: {str(error).rstrip('.')}. Begin anew "
+            "with another --checkpoint folder."
+        )
 
     def due(self) -> bool:
         """Whether it is time for the next one."""

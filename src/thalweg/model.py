@@ -1,6 +1,6 @@
 """The fitted model: frozen, complete, and able to judge new rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -193,10 +193,12 @@ class Model:
     def _margins(self, table: Table | Matrix) -> np.ndarray:
         if self.recipe.matrix is not None and self.recipe.offset is not None:
             raise DataError("this model was fitted on arrays with an offset: give the rows as an array, with offset=.")
-        margins = self.recipe.encode(table) @ self.standardized_coef + self.standardized_intercept
-        if self.recipe.offset is None or isinstance(table, Matrix):
-            return margins
-        return margins + read_offset(table, self.recipe.offset)
+        with np.errstate(over="ignore", invalid="ignore"):
+            margins = self.recipe.encode(table) @ self.standardized_coef + self.standardized_intercept
+            if self.recipe.offset is not None and not isinstance(table, Matrix):
+                margins = margins + read_offset(table, self.recipe.offset)
+        refuse_overflow(margins, table.place)
+        return margins
 
     def _margins_of_array(self, X: Any, offset: Any = None, **reading: Any) -> np.ndarray:
         for option in reading:
@@ -212,9 +214,12 @@ class Model:
         if self.recipe.offset is not None and offset is None:
             raise DataError("this model was fitted with an offset: give one for these rows too, offset= an (n,) array.")
         arrays.refuse_non_finite(array)
-        margins = self._margins_as_fitted(array)
-        added = arrays.per_row(offset, len(margins), "offset")
-        return margins if added is None else margins + added
+        added = arrays.per_row(offset, array.shape[0], "offset")
+        with np.errstate(over="ignore", invalid="ignore"):
+            margins = self._margins_as_fitted(array)
+            margins = margins if added is None else margins + added
+        refuse_overflow(margins, lambda row: f"X, row {row}")
+        return margins
 
     def _margins_as_fitted(self, array: np.ndarray | Csr) -> np.ndarray:
         """On the scale the point was certified on: coefficients in raw units lose digits of columns far from 0."""
@@ -230,6 +235,17 @@ def predicted(probability: np.ndarray, classes: tuple[Label, Label], threshold: 
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"threshold is {threshold!r}, but must lie between 0 and 1.")
     return np.array(classes)[(probability > threshold).astype(int)]
+
+
+def refuse_overflow(z: np.ndarray, place: Callable[[int], str]) -> None:
+    """Raise DataError for the first of the margins (n,) that is no finite number: no probability comes of it."""
+    bad = ~np.isfinite(z)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(
+            f"{place(row)}: the margin of this row is {z[row]:g}, but must be finite: a number in it is too large for "
+            "the model's weights; correct it, or leave the row out."
+        )
 
 
 def is_array(rows: Any) -> bool:

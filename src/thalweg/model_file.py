@@ -1,18 +1,35 @@
 """The model file `*.thalweg`: safetensors with JSON metadata. Loading reads numbers and text, and runs nothing."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thalweg.certificate import Certificate
+from thalweg.certificate import WORDS, Certificate
 from thalweg.errors import ModelFileError, OutputError
+from thalweg.json_text import parsed
 from thalweg.model import Model
 from thalweg.recipe import Recipe, TextColumn
 from thalweg.recipe.hashing import HashedColumns
+from thalweg.recipe.target import CLASSES
+from thalweg.schema import (
+    Anything,
+    Array,
+    Named,
+    Number,
+    OneOf,
+    OrNone,
+    Plain,
+    Record,
+    Schema,
+    SchemaError,
+    Several,
+    Text,
+    Whole,
+)
 from thalweg.stopping import Outcome
 from thalweg.tensors import Format
 
@@ -20,37 +37,81 @@ SCHEMA = 1
 _FORMAT = Format("thalweg", SCHEMA, "model", "the model", "a thalweg model", "read it", ModelFileError)
 _HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
 _HASHED = ("slots", "named", "origin", "letters", "ends")  # arrays of hashed columns
-_PLAIN: dict[str, Any] = {
-    "sentence": str,
-    "method": str,
-    "reason": str,
-    "steps": int,
-    "passes": int | float,
-    "seconds": int | float,
-    "rows": int,
-    "holdout": dict | None,
-    "progressive": dict | None,
-    "options": dict,
-    "data": dict,
-    "versions": dict,
+_AMOUNT = Number(0.0)
+_HELD_OUT = {"rows": Whole(), "log_loss": Number(), "auc": OrNone(Number()), "brier": Number(), "accuracy": Number()}
+_PROGRESS = {"rows": Whole(), "skipped": Whole(), **dict.fromkeys(("log_loss", "auc", "baseline"), OrNone(Number()))}
+_PLAIN: dict[str, Schema] = {
+    "sentence": Text(),
+    "method": Text(),
+    "reason": Text(),
+    "steps": Whole(),
+    "passes": _AMOUNT,
+    "seconds": _AMOUNT,
+    "rows": Whole(),
+    "holdout": OrNone(Record(_HELD_OUT)),
+    "options": Named(Plain()),
+    "data": Record({"rows": Whole(), "total_weight": Number(above=0.0)},
+                   {"source": Text(), "fingerprint": Text(), "holdout_rows": Whole()}),
+    "versions": Named(Text()),
+}  # fmt: skip
+_CERTIFICATE = Record(
+    {
+        "gap": OrNone(Number()),
+        "relative_gap": OrNone(Number()),
+        "kind": OrNone(OneOf(tuple(WORDS))),
+        "reason": Text(),
+        "gradient_norm": OrNone(_AMOUNT),
+        "newton_decrement": OrNone(_AMOUNT),
+    },
+    rules={"a gap and its kind, or neither": lambda c: (c["gap"] is None) == (c["kind"] is None)},
+)
+_BODY = Record(
+    {
+        **_PLAIN,
+        "recipe": Named(Anything()),  # which is checked in full once its arrays are back in it
+        "classes": CLASSES,
+        "objective": OrNone(Number()),
+        "outcome": OneOf(tuple(Outcome.__members__)),
+        "certificate": _CERTIFICATE,
+        "stages": Several(Text()),
+    },
+    {"progressive": OrNone(Record(_PROGRESS))},
+    rules={
+        "an objective, or be learnt online": lambda b: b["objective"] is not None or b.get("progressive") is not None
+    },
+)
+_ARRAYS: dict[str, Schema] = {
+    "coef": Array(np.float64, ("p",)),
+    "intercept": Array(np.float64, (1,)),
+    "mean": Recipe.SCHEMA.parts["mean"],
+    "scale": Recipe.SCHEMA.parts["scale"],
+    **{f"history.{key}": Array(np.float64, ("steps",), infinite=True, nan=True) for key in _HISTORY},
+    "history.step": Array(np.float64, ("steps",), 0, 2**53),
 }
 
 
 def save(model: Model, path: str | Path) -> None:
     """Write the model to a temporary file beside its place, then rename: the file is whole or as it was before.
 
-    Raises OutputError where it cannot be written, naming the cause, or where the run diverged: there is no model then.
+    Raises OutputError where it cannot be written, naming the cause, or where the run diverged: there is no model then,
+    or one that `load` would refuse.
     """
     if model.objective is not None and not np.isfinite(model.objective):
         raise OutputError(f"{path}: not written, since the run ended at no finite objective: {model.sentence}")
-    body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    _FORMAT.write(Path(path), body, _tensors(model))
+    tensors = _tensors(model)
+    try:
+        body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        _model(parsed(body), tensors)
+    except ValueError as error:
+        raise OutputError(f"{path}: not written, since the model could not be loaded again: {error}.") from None
+    _FORMAT.write(Path(path), body, tensors)
 
 
 def load(path: str | Path) -> Model:
     """The model in that file.
 
-    Raises ModelFileError where the file is missing, cut short, altered, not a model, or of a newer schema.
+    Raises ModelFileError where the file is missing, cut short, altered, not a model, of a newer schema, or holds what
+    no model can be: then the message says where in the file, what stands there, and what was expected.
     """
     path = Path(path)
     if path.is_dir():
@@ -59,9 +120,12 @@ def load(path: str | Path) -> Model:
         raise ModelFileError(f"{path}: no such file; thalweg fit -o {path} makes one.")
     body, tensors = _FORMAT.read(path)
     try:
-        return _model(json.loads(body), tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{path}: the model cannot be understood ({type(error).__name__}: {error}).") from None
+        return _model(parsed(body), tensors)
+    except SchemaError as error:
+        raise ModelFileError(
+            f"{path}: the model cannot be understood: {error}; whatever wrote this file did not write a whole model: "
+            "save it again, or fit anew."
+        ) from None
 
 
 def is_model(path: Path) -> bool:
@@ -71,7 +135,7 @@ def is_model(path: Path) -> bool:
         if size > 100_000_000:  # safetensors' own limit on its header; anything else would read a foreign file whole
             return False
         try:
-            header = json.loads(file.read(size))
+            header = parsed(file.read(size).decode())
         except ValueError:
             return False
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
@@ -102,24 +166,29 @@ def _body(model: Model) -> dict[str, Any]:
     no_gradient = np.isnan(norm)
     return {
         **{name: getattr(model, name) for name in _PLAIN},
+        "progressive": model.progressive,
         "recipe": _without_words(model.recipe.to_dict()),
         "classes": list(model.classes),
         "objective": model.objective,
         "outcome": model.outcome.name,
-        "certificate": {**asdict(model.certificate), "gradient_norm": None if no_gradient else norm},
+        "certificate": {
+            **asdict(model.certificate),
+            "gradient_norm": None if no_gradient else norm,
+            "relative_gap": None if model.certificate.relative_gap == np.inf else model.certificate.relative_gap,
+        },
         "stages": [row.get("stage") for row in model.history],
     }
 
 
-def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
-    body = {"progressive": None, **body}
-    for name, kind in _PLAIN.items():
-        if not isinstance(body[name], kind):
-            raise ValueError(f"{name} is {body[name]!r}")
+def _model(body: Any, tensors: Mapping[str, np.ndarray]) -> Model:
+    _BODY.check(body, "")
+    columns = body["recipe"].get("columns")
+    Several(Named(Anything())).check(columns, "recipe.columns")
+    Record(_arrays(columns)).check(tensors, "", {"steps": len(body["stages"])})
     recipe = Recipe.from_dict(_with_words(body["recipe"], tensors), tensors["mean"], tensors["scale"])
-    coef = tensors["coef"]
-    if coef.shape != (recipe.p,):
-        raise ValueError(f"{coef.shape} weights for {recipe.p} columns")
+    negative, positive = body["classes"]
+    if recipe.target is not None and recipe.target.classes != (negative, positive):
+        raise SchemaError("classes must be those of recipe.target")
     history = []
     for i, stage in enumerate(body["stages"]):
         row: dict[str, Any] = {"stage": stage}
@@ -127,20 +196,39 @@ def _model(body: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
             value = float(tensors[f"history.{key}"][i])
             row[key] = None if np.isnan(value) else int(value) if key == "step" else value
         history.append(row)
-    negative, positive = body["classes"]
-    norm = body["certificate"]["gradient_norm"]
     return Model(
         recipe=recipe,
         classes=(negative, positive),
-        standardized_coef=coef,
+        standardized_coef=tensors["coef"],
         standardized_intercept=float(tensors["intercept"][0]),
         # files of models learnt online once had the progressive log-loss here, which is no P
-        objective=None if body.get("progressive") is not None else float(body["objective"]),
+        objective=None if body.get("progressive") is not None else body["objective"],
         outcome=Outcome[body["outcome"]],
-        certificate=Certificate(**{**body["certificate"], "gradient_norm": np.nan if norm is None else norm}),
+        certificate=_certificate(**body["certificate"]),
         history=tuple(history),
+        progressive=body.get("progressive"),
         **{name: body[name] for name in _PLAIN},
     )
+
+
+def _certificate(
+    gap: float | None, relative_gap: float | None, gradient_norm: float | None, **more: Any
+) -> Certificate:
+    """With what JSON has no word for: an infinite gap of an objective of 0, and a gradient that is not known."""
+    if gap is not None and relative_gap is None:
+        relative_gap = np.inf
+    return Certificate(gap, relative_gap, gradient_norm=np.nan if gradient_norm is None else gradient_norm, **more)
+
+
+def _arrays(columns: Sequence[Mapping[str, Any]]) -> dict[str, Schema]:
+    """What the arrays beside a recipe of those columns must be."""
+    arrays = dict(_ARRAYS)
+    for i, column in enumerate(columns):
+        if column.get("type") == "text":
+            arrays |= {f"words.{i}": Array(np.uint8, (f"letters {i}",)), f"idf.{i}": Array(np.float64, (f"idf {i}",))}
+        if column.get("type") == "hashed":
+            arrays |= {f"{name}.{i}": HashedColumns.SCHEMA.parts[name] for name in _HASHED}
+    return arrays
 
 
 def _without_words(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -153,10 +241,16 @@ def _without_words(recipe: dict[str, Any]) -> dict[str, Any]:
 def _with_words(recipe: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
     columns = []
     for i, column in enumerate(recipe["columns"]):
-        if column["type"] == "hashed":
+        if column.get("type") == "hashed":
             column = {**column, **{name: tensors[f"{name}.{i}"] for name in _HASHED}}
-        if column["type"] == "text":
-            words = tensors[f"words.{i}"].tobytes().decode().split("\n")
-            column = {**column, "words": words, "idf": tensors[f"idf.{i}"].tolist()}
+        if column.get("type") == "text":
+            column = {**column, "words": _words(tensors[f"words.{i}"], i), "idf": tensors[f"idf.{i}"].tolist()}
         columns.append(column)
     return {**recipe, "columns": columns}
+
+
+def _words(letters: np.ndarray, i: int) -> list[str]:
+    try:
+        return letters.tobytes().decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"words.{i} is no UTF-8 ({error})") from None

@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, cached_property
@@ -22,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
-_VERSION = 1  # of the kept files
+from thalweg.ownership import read_own, threat_to
+
+_VERSION = 2  # of the kept files
 _FORMULAS = "thalweg.formulas"  # compiled into whatever uses them
 # no fastmath: it turns indexed sums into AVX-512 gathers, several times slower on the processors measured
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
@@ -78,7 +81,8 @@ class Loops:
 
     def _function(self, name: str, kinds: tuple[str, ...]) -> Callable[..., Any]:
         file = f"{self._path.stem}.{name}-{self._key(kinds)}.native"
-        for folder in _folders(self._path):
+        folders = _folders(self._path, file)
+        for folder in folders:
             loaded = _ready(_read(folder / file), kinds)
             if loaded is not None:
                 return loaded
@@ -88,7 +92,7 @@ class Loops:
         loaded = _ready(code, kinds)
         if code is None or loaded is None:
             return compiled  # called by way of Numba
-        for folder in _folders(self._path):
+        for folder in folders:
             if _keep(folder / file, code):
                 break
         return loaded
@@ -230,20 +234,48 @@ def _processor() -> tuple[str, str, str]:
     return "generic", "", llvm.get_default_triple()
 
 
-def _folders(source: Path) -> list[Path]:
-    """Where code may be kept: where NUMBA_CACHE_DIR says; or beside the source, or else with the user."""
-    if named := os.environ.get("NUMBA_CACHE_DIR"):
-        return [Path(named)]
-    folders = [source.parent / "__pycache__"]
+def _folders(source: Path, file: str) -> list[Path]:
+    """Where code may be kept: where NUMBA_CACHE_DIR says; or beside the source, or else with the user.
+
+    A folder that others can change is none: its place takes the user's own. That is said where the folder was asked
+    for, where the file is in it, or where no other is left.
+    """
+    named, own = os.environ.get("NUMBA_CACHE_DIR"), []
+    first = Path(named) if named else source.parent / "__pycache__"
     with suppress(RuntimeError):  # there is no home
-        folders.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg")
-    return folders
+        own.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg")
+    threats = {folder: threat_to(folder) for folder in (first, *own)}
+    safe = [folder for folder in own if not threats[folder]]
+    if not threats[first]:
+        return [first] if named else [first, *safe]
+    if named or not safe or os.path.lexists(first / file):
+        _say(first, threats[first], safe[0] if safe else None)
+    return safe
+
+
+_said: set[Path] = set()
+
+
+def _say(folder: Path, threat: str, instead: Path | None) -> None:
+    """Warn, once of each folder, that what others may have written there is not run."""
+    if folder in _said:
+        return
+    _said.add(folder)
+    what = f"kept in {instead}" if instead else "kept nowhere, so each process compiles it"
+    warnings.warn(
+        f"compiled code in {folder} is not run, since {threat}: it is compiled anew, and {what}. NUMBA_CACHE_DIR may "
+        "name a folder of your own that nobody else can write to.",
+        stacklevel=2,
+    )
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What was kept; None where there is nothing, or not what was written."""
+    """What was kept; None where there is nothing, not what was written, or what others may have written."""
     with suppress(OSError, ValueError):
-        checksum, _, content = path.read_bytes().partition(b"\n")
+        kept, threat = read_own(path)
+        if threat:
+            _say(path.parent, threat, path.parent)
+        checksum, _, content = kept.partition(b"\n")
         if hashlib.sha256(content).hexdigest().encode() == checksum:
             head, _, body = content.partition(b"\n")
             return {**json.loads(head), "object": body}
@@ -251,16 +283,19 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _keep(path: Path, code: Mapping[str, Any]) -> bool:
-    """Write it whole or not at all; whether there is a place for it."""
+    """Write it whole or not at all; whether there is a place for it that only the user and root can change."""
     head = {name: value for name, value in code.items() if name != "object"}
     content = json.dumps(head).encode() + b"\n" + code["object"]
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o755 if path.parent.name == "__pycache__" else 0o700, parents=True, exist_ok=True)
+        if threat_to(path.parent):  # somebody was faster, or files made here are open to a group
+            return False
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
         try:
             temporary.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-            temporary.chmod(0o644)  # other users run the same code
+            if hasattr(os, "geteuid") and os.geteuid() == 0:
+                temporary.chmod(0o644)  # others run what is root's, and nobody else's
             temporary.replace(path)
         except BaseException:
             temporary.unlink()

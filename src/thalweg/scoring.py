@@ -12,7 +12,7 @@ from pyarrow.parquet import ParquetWriter
 from thalweg.ahead import ahead
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import DataError, OutputError
-from thalweg.model import Model, predicted, probabilities
+from thalweg.model import Model, predicted, probabilities, refuse_overflow
 from thalweg.output import reason, written_whole
 from thalweg.readers.forms import not_as_learnt
 from thalweg.readers.open_stream import open_stream
@@ -59,11 +59,13 @@ def score(model: Model, stream: Stream, threshold: float = 0.5) -> Generator[tup
             size = part_rows or max(chunk.n, 1)  # dense rows may be far wider than read
             for start in range(0, chunk.n, size):
                 part = chunk.part(start, min(start + size, chunk.n))
-                z = margins(part) + intercept
-                if offset_name is not None:
-                    offset = part.numbers(offset_name)
-                    refuse_infinite(offset, offset_name, "--offset", part.place)
-                    z = z + offset
+                with np.errstate(over="ignore", invalid="ignore"):
+                    z = margins(part) + intercept
+                    if offset_name is not None:
+                        offset = part.numbers(offset_name)
+                        refuse_infinite(offset, offset_name, "--offset", part.place)
+                        z = z + offset
+                refuse_overflow(z, part.place)
                 probability = probabilities(z)[:, 1]
                 yield predicted(probability, classes, threshold), probability
 

@@ -4,17 +4,44 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from thalweg.checkpoint import POSITION
 from thalweg.engines.threads import Task, Threads
 from thalweg.kernels.sums import Sums
-from thalweg.rows.block import Rows
+from thalweg.rows.block import Block, Rows
+from thalweg.schema import Array, OrNone, Record, SchemaError, Whole
 
 Place = dict[str, Any]
 
 _BEGINNING: Place = {"at": None, "parts": 0}
+PLACE = Record({"at": OrNone(POSITION), "parts": Whole()})
+_SUM = Array(np.float64, None, -1e150, 1e150)  # whose squares do not overflow
+_PASS = Record(
+    {"loss": _SUM},
+    {part.name: _SUM for part in fields(Sums)[1:]} | {"hessian": Array(np.float64, ("k", "p", "p"))},
+    {"a Hessian whose columns can be scaled": lambda sums: all(map(can_be_scaled, sums.get("hessian", ())))},
+)
+
+
+def can_be_scaled(hessian: np.ndarray) -> bool:
+    """Whether a Hessian (d, d) stays finite with its diagonal scaled to 1, as its solvers do."""
+    scale = np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(hessian / scale / scale[:, None]).all())
+
+
+def _fitting(sums: Sums, number: int, rows: Rows, task: Task) -> Sums:
+    """Those sums. Raises SchemaError where they are not of the parts and shapes that the task makes of no rows."""
+    made = task(Block(np.zeros((0, rows.p)), np.zeros(0)))
+    for part in fields(Sums):
+        found, wanted = (None if value is None else value.shape for value in map(attrgetter(part.name), (sums, made)))
+        if found != wanted:
+            raise SchemaError(f"pass.{number}.{part.name} has the shape {found}, but this pass has {wanted}")
+    return sums
 
 
 class Kept:
@@ -42,8 +69,10 @@ class Kept:
             return self.threads.fold(rows, task)
         self._next += 1
         if self._next <= len(self.log):
-            return deepcopy(self.log[self._next - 1])
+            return deepcopy(_fitting(self.log[self._next - 1], self._next - 1, rows, task))
         place, begin = self.partial if self.partial is not None else (_BEGINNING, None)
+        if begin is not None:
+            _fitting(begin, self._next - 1, rows, task)
         reached: list[tuple[Place, float | None]] = []
 
         def blocks() -> Iterator[Any]:
@@ -80,12 +109,16 @@ class Kept:
         return arrays, None if self.partial is None else self.partial[0]
 
     def restore(self, arrays: dict[str, np.ndarray], place: Place | None) -> None:
-        """Go on from a `state`."""
-        found: dict[int, dict[str, np.ndarray]] = {}
-        for name, value in arrays.items():
-            if name.startswith("pass."):
-                _, number, part = name.split(".")
-                found.setdefault(int(number), {})[part] = value
-        sums = [Sums(**found[number]) for number in sorted(found)]
+        """Go on from a `state`. Raises SchemaError for what is none, or, in the pass that meets it, of another pass."""
+        OrNone(PLACE).check(place, "place")
+        sums: list[Sums] = []
+        left = {name: value for name, value in arrays.items() if name.startswith("pass.")}
+        while left:
+            names = {part.name: f"pass.{len(sums)}.{part.name}" for part in fields(Sums)}
+            found = {part: left.pop(name) for part, name in names.items() if name in left}
+            _PASS.check(found, f"pass.{len(sums)}")
+            sums.append(Sums(**found))
+        if place is not None and not sums:
+            raise SchemaError("place must stand with the sums up to it")
         self.partial = None if place is None else (place, sums.pop())
         self.log = sums

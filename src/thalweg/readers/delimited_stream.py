@@ -21,6 +21,7 @@ from thalweg.readers.delimited_records import Divided, Records, divided
 from thalweg.readers.files import is_packed, opened, pieces
 from thalweg.readers.forms import Complaint, as_read, days, mostly, number, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
+from thalweg.schema import OrNone, Record, SchemaError, Whole
 
 _PIECE = 3 << 19
 _UNKNOWN = 1 << 30  # records of a sample that fail are no matter
@@ -49,6 +50,12 @@ class DelimitedStream(Stream):
                 file.path, dict.fromkeys(file.names, "text"), first.path, dict.fromkeys(first.names, "text")
             )
         self.columns = self._kinds([first, self._files[-1]] if len(files) > 1 else [first])
+
+    def check_position(self, at: Position | None) -> None:
+        last = len(self._files) - 1
+        OrNone(Record({"file": Whole(0, last), "offset": Whole(), "line": Whole(1)})).check(at, "the position")
+        if at is not None and not self._files[at["file"]].may_begin(at["offset"]):
+            raise SchemaError(f"the position is byte {at['offset']:,} of a file, where no record begins")
 
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         def parsed(piece: _Piece) -> Chunk:
@@ -131,6 +138,14 @@ class _File:
         if header:
             with opened(path) as file:
                 self.begins = sum(len(file.readline()) for _ in range(self.top.lines))
+
+    def may_begin(self, offset: int) -> bool:
+        """Whether a record may begin there: behind the end of a line, which of a packed file nobody can see."""
+        if self.packed or offset in (self.begins, self.size):
+            return True
+        with self.path.open("rb") as file:
+            file.seek(max(min(offset, self.size) - 1, 0))
+            return self.begins < offset < self.size and file.read(1) in (b"\n", b"\r")
 
     def records(self, offset: int, line: int) -> Iterator[tuple[Divided, int, float]]:
         """The records from there on, which is on that line, in pieces; and the line after each.
@@ -234,6 +249,8 @@ class _Buffer:
             piece, self._read = next(self._pieces, (None, self._read))
             if piece is None:
                 self.ended = True
+                if self._skip:
+                    raise SchemaError("the position is beyond the end of the file")
                 break
             self._unpacked += len(piece)
             if self._skip:

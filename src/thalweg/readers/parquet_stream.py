@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from thalweg.errors import DataError
 from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.forms import kind_of_type, readable
 from thalweg.readers.stream import Stream, Watched, refuse_other_columns
+from thalweg.schema import OrNone, Record, SchemaError, Whole
 
 ROWS = 20_000  # read at a time, fewer of wide tables
 _CELLS, _FEWEST = 40 * ROWS, 1000
@@ -38,6 +40,13 @@ class ParquetStream(Stream):
         if not self.n:
             raise DataError(f"{name}: there are no rows, only {len(self.columns)} column names.")
 
+    def check_position(self, at: Position | None) -> None:
+        file, count = Whole(0, len(self._files) - 1), Whole()
+        OrNone(Record({"file": file, "group": count, "batch": count, "read": count})).check(at, "the position")
+        if at is not None:
+            with _opened(self._files[at["file"]], ()) as parquet:
+                Whole(0, parquet.num_row_groups - 1).check(at["group"], "the position.group")
+
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"file": 0, "group": 0, "batch": 0, "read": 0}
         read, names = begin["read"], list(forms)
@@ -47,6 +56,7 @@ class ParquetStream(Stream):
             file, before = self._files[f], sum(self._rows[:f])
             with _opened(file, words) as parquet:
                 here = f == begin["file"]
+                ends = list(accumulate(parquet.metadata.row_group(g).num_rows for g in range(parquet.num_row_groups)))
                 for g in range(begin["group"] if here else 0, parquet.num_row_groups):
                     skipped = begin["batch"] if here and g == begin["group"] else 0
                     for b, batch in enumerate(_batches(file, parquet, g, names)):
@@ -61,6 +71,8 @@ class ParquetStream(Stream):
                             raise _in_words(file, error) from None
                         yield replace(chunk, after=after, share=share)
                         read += batch.num_rows
+                    if read != before + ends[g]:
+                        raise SchemaError(f"the position is after {begin['read']:,} rows, where no batch ends")
 
 
 def _kind(of: Any) -> str | None:

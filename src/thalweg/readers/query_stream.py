@@ -12,8 +12,10 @@ from thalweg.readers.forms import readable
 from thalweg.readers.sources import in_words
 from thalweg.readers.stream import Stream, Watched
 from thalweg.readers.table import kind
+from thalweg.schema import OrNone, Record, SchemaError, Whole
 
 _ROWS = 1 << 15
+_POSITION = Record({"batch": Whole(), "read": Whole()})
 
 
 class QueryStream(Stream):
@@ -39,20 +41,27 @@ class QueryStream(Stream):
         with json_in_words(self._watched[0].path):
             self.n = int(self._database.run(f"SELECT count(*) FROM {self._rows}")[0][0])
 
+    def check_position(self, at: Position | None) -> None:
+        OrNone(_POSITION).check(at, "the position")
+
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
-        read = 0
+        read = count = 0
         # names in quotes: a column may be called anything
         wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
         with json_in_words(self._watched[0].path):
             for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM {self._rows}", _ROWS)):
+                if b == begin["batch"] and read != begin["read"]:
+                    raise SchemaError(f"the position is after {begin['read']:,} rows, but its batches hold {read:,}")
                 if b >= begin["batch"] and batch.num_rows:
                     self._check()
                     after = {"batch": b + 1, "read": read + batch.num_rows}
                     chunk = readable(batch, forms, self._missing, _Place(self.name, read), skip, self.complaint)
                     yield replace(chunk, after=after, share=min(1.0, after["read"] / self.n) if self.n else None)
-                read += batch.num_rows
+                read, count = read + batch.num_rows, b + 1
         self._check()
+        if at is not None and count <= begin["batch"] and (count, read) != (begin["batch"], begin["read"]):
+            raise SchemaError(f"the position is after {begin['read']:,} rows, but there are {read:,} in fewer batches")
         if read == 0:
             raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
 

@@ -57,6 +57,10 @@ class Stream(Columns, ABC):
             refuse_among(path, self.folder)
 
     @abstractmethod
+    def check_position(self, at: Position | None) -> None:
+        """Raise SchemaError where no chunk can end there, as far as that is seen without reading what comes before."""
+
+    @abstractmethod
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         """The rows from a position on, or all; `forms` says of each column wanted "number", "date", "text" or "words".
 

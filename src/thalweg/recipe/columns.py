@@ -5,8 +5,12 @@ Each kind says its `width`, the raw columns it comes from (`sources`), and its `
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+
+from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
+from thalweg.schema import Flag, Number, OneOf, OrNone, Record, Several, Text, Whole
 
 OTHER = "(other)"
 MISSING = "(missing)"
@@ -42,6 +46,8 @@ class NumberColumn:
     kind: str
     fill: float
     holes: bool
+
+    SCHEMA: ClassVar = Record({"name": Text(), "kind": OneOf(("number", "date")), "fill": Number(), "holes": Flag()})
 
     @property
     def width(self) -> int:
@@ -84,6 +90,17 @@ class CategoryColumn:
     levels: tuple[str, ...]
     reference: str
     shares: tuple[float, ...]
+
+    SCHEMA: ClassVar = Record(
+        {
+            "name": Text(),
+            "boolean": Flag(),
+            "levels": Several(Text(), "levels", distinct=True),
+            "reference": Text(),
+            "shares": Several(Number(0.0, 1.0 + 1e-9), "levels"),  # of weights that were added up in another order
+        },
+        rules={"a reference that is none of its levels": lambda c: c["reference"] not in c["levels"]},
+    )
 
     @property
     def width(self) -> int:
@@ -131,6 +148,22 @@ class TextColumn:
     words: tuple[str, ...]
     idf: tuple[float, ...]
 
+    SCHEMA: ClassVar = Record(
+        {
+            "name": Text(),
+            "tokens": OneOf(TOKEN_NAMES[1:]),  # "auto" is settled before
+            "ngrams": Whole(1),
+            "weights": OneOf(TEXT_WEIGHT_NAMES),
+            "words": Several(Text(), distinct=True, least=1),
+            "idf": Several(Number(0.0, 1000.0)),  # 1 + the logarithm of a ratio of weights
+        },
+        rules={
+            "an idf for each word, or none for counts": lambda c: (
+                len(c["idf"]) == (len(c["words"]) if c["weights"] == "tfidf" else 0)
+            )
+        },
+    )
+
     @property
     def width(self) -> int:
         return len(self.words)
@@ -156,6 +189,11 @@ class MatrixColumns:
     names: tuple[str, ...] | None = None
     prefix: str = "x"
     first: int = 0
+
+    SCHEMA: ClassVar = Record(
+        {"width": Whole(0, 2**31 - 1), "names": OrNone(Several(Text())), "prefix": Text(), "first": Whole(0, 1)},
+        rules={"a name for each column, or none": lambda c: c["names"] is None or len(c["names"]) == c["width"]},
+    )
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -4,15 +4,17 @@ The matrix has, for each number, its value (centred and scaled) and an indicator
 hashed columns. A category's hole is a word like any other, "(missing)".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.errors import UsageError
+from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
 from thalweg.recipe.columns import Term
+from thalweg.schema import Array, Number, OneOf, Record, Row, Several, Text, Whole
 
 MOST_BITS = 28
 
@@ -37,6 +39,25 @@ class Hashing:
     tokens: str = "words"
     ngrams: int = 1
     weights: str = "tfidf"
+
+    SCHEMA: ClassVar = Record(
+        {
+            "bits": Whole(1, MOST_BITS),
+            "numbers": Several(Text()),
+            "categories": Several(Text()),
+            "texts": Several(Text()),
+            "crosses": Several(Row((Text(), Text()))),
+            "tokens": OneOf(TOKEN_NAMES[1:]),  # "auto" is settled before
+            "ngrams": Whole(1),
+            "weights": OneOf(TEXT_WEIGHT_NAMES),
+        },
+        rules={
+            "a name of its own for each column": lambda h: _differ([*h["numbers"], *h["categories"], *h["texts"]]),
+            "crosses of two of its numbers and categories": lambda h: all(
+                left != right and {left, right} <= {*h["numbers"], *h["categories"]} for left, right in h["crosses"]
+            ),
+        },
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.bits, bool) or not isinstance(self.bits, int) or not 1 <= self.bits <= MOST_BITS:
@@ -93,6 +114,31 @@ class HashedColumns:
     used: int = 0
     shared: int = 0
 
+    SCHEMA: ClassVar = Record(
+        {
+            "hashing": Hashing.SCHEMA,
+            "means": Several(Number(), "numbers"),
+            "scales": Several(Number(above=0.0), "numbers"),
+            "slots": Array(np.int32, ("slots",)),
+            "named": Array(np.int32, ("words",)),
+            "origin": Array(np.int16, ("words",), low=0),
+            "letters": Array(np.uint8, ("letters",)),
+            "ends": Array(np.int64, ("words",)),
+            "used": Whole(),
+            "shared": Whole(),
+        },
+        rules={
+            "means and scales for each number": lambda c: len(c["means"]) == len(c["hashing"]["numbers"]),
+            "slots and words in its hashed columns, each slot once": lambda c: _are_slots(
+                Hashing.from_dict(c["hashing"]), c["slots"], c["named"]
+            ),
+            "words of its sources": lambda c: (
+                c["origin"].max(initial=-1) < len(Hashing.from_dict(c["hashing"]).sources)
+            ),
+            "letters that end where its words end, in UTF-8": lambda c: are_words(c["letters"], c["ends"]),
+        },
+    )
+
     @property
     def width(self) -> int:
         return len(self.slots)
@@ -120,3 +166,26 @@ class HashedColumns:
         for slot in self.slots.tolist():
             behind = words.get(slot, [f"hashed column {slot - self.hashing.offset}"])
             yield Term(" or ".join(behind), sources.get(slot, behind[0]), "hashed")
+
+
+def are_words(letters: np.ndarray, ends: np.ndarray) -> bool:
+    """Whether those letters are words in UTF-8, one after another, word i ending at ends[i]."""
+    begins = np.concatenate([[0], ends])
+    if (begins[1:] < begins[:-1]).any() or begins[-1] != len(letters):
+        return False
+    starts = letters[begins[begins < len(letters)]]
+    try:
+        letters.tobytes().decode()
+    except UnicodeDecodeError:
+        return False
+    return not ((starts & 0xC0) == 0x80).any()  # no word begins within a letter
+
+
+def _are_slots(hashing: Hashing, slots: np.ndarray, named: np.ndarray) -> bool:
+    places = np.concatenate([slots, named])
+    inside = bool(((places >= hashing.offset) & (places < hashing.width)).all())
+    return inside and bool((slots[1:] > slots[:-1]).all())
+
+
+def _differ(names: Sequence[str]) -> bool:
+    return len(set(names)) == len(names)

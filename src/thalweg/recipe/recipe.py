@@ -1,9 +1,9 @@
 """The recipe itself: what each column becomes, replayed on a table, and turned into JSON and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from thalweg.readers.chunk import Chunk
 from thalweg.recipe.columns import CategoryColumn, MatrixColumns, NumberColumn, Term, TextColumn
 from thalweg.recipe.encode import ChunkEncoder, Column, encode, forms_of
 from thalweg.recipe.hashing import HashedColumns, Hashing
-from thalweg.recipe.shares import target_of
+from thalweg.recipe.shares import TARGET, target_of
 from thalweg.recipe.target import Target
 from thalweg.rows import Csr
+from thalweg.schema import Array, Flag, OrNone, Record, SchemaError, Several, Tagged, Text
 
 _TYPES: dict[str, Any] = {
     "number": NumberColumn,
@@ -49,6 +50,27 @@ class Recipe:
     standardized: bool = True
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    SCHEMA: ClassVar = Record(
+        {
+            "columns": Several(Tagged("type", {name: kind.SCHEMA for name, kind in _TYPES.items()})),
+            "mean": Array(np.float64, ("p",)),
+            "scale": Array(np.float64, ("p",), above=0.0, infinite=True),
+            "target": OrNone(TARGET),
+            "weights": OrNone(Text()),
+            "offset": OrNone(Text()),
+            "standardized": Flag(),
+            "notes": Several(Text()),
+            "missing": Several(Text()),
+        },
+        rules={
+            "a matrix alone, or columns of other names each": lambda r: _go_together(r["columns"], r["offset"]),
+            "numbers, then the hashed columns that count them": lambda r: _hashed_last(r["columns"]),
+            "means of 0 and scales of 1 where it is not standardized": lambda r: (
+                r["standardized"] or not (r["mean"].any() or (r["scale"] != 1.0).any())
+            ),
+        },
+    )
 
     @property
     def p(self) -> int:
@@ -134,8 +156,9 @@ class Recipe:
         return {"columns": columns, **plain, "target": None if self.target is None else self.target.to_dict()}
 
     @classmethod
-    def from_dict(cls, body: dict[str, Any], mean: np.ndarray, scale: np.ndarray) -> "Recipe":
-        """The recipe `to_dict` described. Raises KeyError, TypeError or ValueError for anything else."""
+    def from_dict(cls, body: Mapping[str, Any], mean: np.ndarray, scale: np.ndarray) -> "Recipe":
+        """The recipe `to_dict` described. Raises SchemaError for anything else."""
+        cls.SCHEMA.check({**body, "mean": mean, "scale": scale}, "recipe")
         columns = []
         for described in body["columns"]:
             given = {
@@ -146,8 +169,8 @@ class Recipe:
             if "hashing" in given:
                 given["hashing"] = Hashing.from_dict(described["hashing"])
             columns.append(_TYPES[described["type"]](**given))
-        if not mean.shape == scale.shape == (sum(column.width for column in columns),):
-            raise ValueError("the recipe's means are not those of its columns")
+        if sum(column.width for column in columns) != len(mean):
+            raise SchemaError("recipe must have a mean and a scale for each column of the matrix")
         target = body["target"]
         return cls(
             columns=tuple(columns),
@@ -167,6 +190,26 @@ def _described(column: Column) -> dict[str, Any]:
     plain = {field.name: getattr(column, field.name) for field in fields(column)}
     plain = {name: value for name, value in plain.items() if not isinstance(value, np.ndarray)}
     return {name: asdict(value) if isinstance(value, Hashing) else value for name, value in plain.items()}
+
+
+def _go_together(columns: Sequence[Mapping[str, Any]], offset: str | None) -> bool:
+    """Whether each raw column is read in one form: a matrix has names that may be the same, and so is alone."""
+    if any(column["type"] == "matrix" for column in columns):
+        return len(columns) == 1
+    names = [column["name"] for column in columns if "name" in column] + [offset] * (offset is not None)
+    for column in columns:
+        if column["type"] == "hashed":
+            names += [*column["hashing"]["categories"], *column["hashing"]["texts"]]
+    return len(set(names)) == len(names)
+
+
+def _hashed_last(columns: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether hashed columns, where there are any, come after the numbers they know of, and nothing else does."""
+    if all(column["type"] != "hashed" for column in columns):
+        return True
+    *others, last = columns
+    numbers = [column["name"] for column in others if column["type"] == "number"]
+    return last["type"] == "hashed" and len(numbers) == len(others) and numbers == list(last["hashing"]["numbers"])
 
 
 def listed(names: tuple[str, ...], most: int = 20) -> str:

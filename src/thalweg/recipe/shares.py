@@ -15,7 +15,8 @@ from thalweg.errors import DataError, UsageError
 from thalweg.readers import Matrix, Table
 from thalweg.readers.chunk import Chunk
 from thalweg.recipe.roles import read_numbers
-from thalweg.recipe.target import SKIP, Label, LabelColumn, Target, TwoLabels, refuse_named
+from thalweg.recipe.target import CLASSES, SKIP, Label, LabelColumn, Target, TwoLabels, refuse_named
+from thalweg.schema import Flag, Record, Schema, Sizes, Text
 
 _MOST = 2.0**53  # trials; above, not every whole number is one of float64's
 _ZERO_ONE: tuple[Label, Label] = (0, 1)
@@ -215,3 +216,24 @@ def target_of(body: dict[str, Any]) -> Target:
     if "successes" in body:
         return Counts(body["successes"], body["trials"], (negative, positive))
     return (Shares if body.get("soft") else TwoLabels)(body["name"], (negative, positive))
+
+
+class _TargetSchema(Schema):
+    """What `to_dict` of a target gives."""
+
+    @property
+    def words(self) -> str:
+        return "a target"
+
+    def check(self, value: Any, place: str, sizes: Sizes | None = None) -> None:
+        if isinstance(value, dict) and "successes" in value:
+            _COUNTS.check(value, place, sizes)
+        elif isinstance(value, dict) and "soft" in value:
+            _SHARES.check(value, place, sizes)
+        else:
+            TwoLabels.SCHEMA.check(value, place, sizes)
+
+
+_COUNTS = Record({"successes": Text(), "trials": Text(), "classes": CLASSES})
+_SHARES = Record({"name": Text(), "soft": Flag(), "classes": CLASSES})
+TARGET = _TargetSchema()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,9 +14,12 @@ from thalweg.readers import Matrix, Table
 from thalweg.readers.chunk import Chunk
 from thalweg.readers.database import literal
 from thalweg.recipe.roles import read_weights, refuse_useless
+from thalweg.schema import Either, Flag, Number, Record, Several, Text
 
 Label = str | int | float | bool
 LIBSVM_TARGET = "label"
+_LABEL = Either((Flag(), Text(), Number()))
+CLASSES = Several(_LABEL, 2, distinct=True)
 SKIP = "--on-bad-row skip leaves such rows out."
 
 
@@ -110,6 +113,8 @@ class TwoLabels(Target):
 
     name: str
     classes: tuple[Label, Label]
+
+    SCHEMA: ClassVar = Record({"name": Text(), "classes": CLASSES})
 
     @property
     def columns(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ and certificate from the same read. It is the same P as in memory, so it ends at
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ import numpy as np
 
 from thalweg.ahead import ahead
 from thalweg.certificate import Certificate
-from thalweg.checkpoint import Checkpoint
+from thalweg.checkpoint import POSITION, SECONDS, SKIPPED, Checkpoint
 from thalweg.engines import Threads
-from thalweg.engines.kept import Kept
+from thalweg.engines.kept import PLACE, Kept
 from thalweg.errors import DataError, RunError
 from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
@@ -30,6 +31,7 @@ from thalweg.readers.stream import Stream
 from thalweg.recipe.roles import chosen
 from thalweg.recipe.text import how_to_read
 from thalweg.rows import Csr, Labels
+from thalweg.schema import OneOf, OrNone, taken
 from thalweg.solve import Clock, Solution
 from thalweg.stopping import Outcome
 from thalweg.train.class_weights import class_factors
@@ -43,11 +45,13 @@ from thalweg.train.row_cache import CachingRows
 from thalweg.train.row_check import Roles, RowCheck
 from thalweg.train.run import Begun, Run, run_stages
 from thalweg.train.stream_learning import StreamLearning, ToLearn
-from thalweg.train.stream_rows import Source, StreamRows, StreamSource
+from thalweg.train.stream_rows import OtherRows, Source, StreamRows, StreamSource
 from thalweg.train.streamed import Skipped, classes_in, first_texts
 from thalweg.train.versions import library_versions
 
 State = tuple[dict[str, np.ndarray], dict[str, Any]]  # of a checkpoint
+_OF_LEARNING = {"phase": OneOf(("learning",)), "after": POSITION, "skipped": SKIPPED, "seconds": SECONDS}
+_OF_PASSES = {"phase": OneOf(("passes",)), "place": OrNone(PLACE), "seconds": SECONDS}
 
 
 class Exact:
@@ -102,13 +106,21 @@ class Exact:
         state = None if self.checkpoint is None else self.checkpoint.begin()
         if self.checkpoint is not None and self.checkpoint.began_anew:
             self._tell("note", f"{self.checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
-        if state is not None:
-            self.began -= state[1]["seconds"]
+        resumed: AbstractContextManager[None] = (
+            nullcontext() if self.checkpoint is None or state is None else self.checkpoint.within()
+        )
         try:
-            with gently() as interrupted:
+            with gently() as interrupted, resumed:
                 self.interrupted = interrupted
+                if state is not None:
+                    own, _ = taken({"phase": OneOf(("learning", "passes")), "seconds": SECONDS}, state[1])
+                    self.began -= own["seconds"]
                 learnt = self._learnt(state)
                 return self._minimised(learnt, state)
+        except OtherRows as error:
+            if self.checkpoint is None or state is None:
+                raise
+            raise self.checkpoint.refused(error) from None
         except KeyboardInterrupt as early:
             if self.checkpoint is None or not self.checkpoint.kept:
                 raise
@@ -127,12 +139,16 @@ class Exact:
 
     def _learnt(self, state: State | None) -> Learnt:
         if state is not None and state[1]["phase"] == "passes":
-            return Learnt.restored(*state)
+            learnt = Learnt.restored(state[0], taken(_OF_PASSES, state[1])[1])
+            learnt.check_run(self.options, self.what.forms, self.classes)
+            return learnt
         learning, at = StreamLearning(self.what), None
         if state is not None:
-            learning.restore(*state)
-            at = state[1]["after"]
-            self.skipped.restore(state[1]["skipped"])
+            own, body = taken(_OF_LEARNING, state[1])
+            learning.restore(state[0], body)
+            at = own["after"]
+            self.source.check_position(at)
+            self.skipped.restore(own["skipped"])
         with ahead(self.source.rows(at)) as coming:
             for rows in coming:
                 learning.update(rows)
@@ -197,6 +213,8 @@ class Exact:
         begun = learnt.begun
         if begun is not None and state is not None:
             engine.restore(state[0], state[1]["place"])
+            if engine.partial is not None:
+                self.source.check_position(engine.partial[0]["at"])
             self.trace.rows = list(learnt.history)
         else:
             clock.passes = 1.0  # the one that learnt

@@ -1,12 +1,15 @@
 """The online learner: adaptive, scale-free steps, one row after another, each predicted before it is learnt from."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg import native
+from thalweg.errors import RunError
 from thalweg.rows import Csr
+from thalweg.schema import Array, Number, Record, Schema, Whole
 
 RATE = 0.5  # of all margins a first row can move; divided by the length of a typical row
 _START = 1.0  # what the squared gradients begin at, in units of centred and scaled columns
@@ -34,6 +37,8 @@ class Progress:
     rows: int
     loss: float
     bins: np.ndarray
+
+    BINS: ClassVar = Array(np.float64, (2, _BINS), 0.0, 1e150)  # whose products, added up, do not overflow
 
     @classmethod
     def none(cls) -> "Progress":
@@ -68,6 +73,21 @@ class Learner:
     for when a row touches a weight.
     """
 
+    ARRAYS: ClassVar[dict[str, Schema]] = {
+        "weights": Array(np.float32, ("width", 2)),
+        "touched": Array(np.int64, ("touched",), 0),
+        "intercept": Array(np.float64, ("intercept",)),
+        "mean": Array(np.float64, ("numbers",)),
+        "scale": Array(np.float64, ("numbers",), above=0.0),
+    }
+    NUMBERS: ClassVar = Record({"seen": Whole(0, 2**53), "unit": Number(0.0), "step": Number(0.0)})
+    RULES: ClassVar[dict[str, Callable[[Mapping[str, Any]], bool]]] = {
+        "sums of squared gradients above 0": lambda r: (
+            bool((r["weights"][:, 1] > 0.0).all()) and bool((r["intercept"][1:] > 0.0).all())
+        ),
+        "weights touched by rows that were seen": lambda r: int(r["touched"].max(initial=0)) <= r["learner"]["seen"],
+    }
+
     def __init__(self, width: int, numbers: int, rate: float | None, l1: float, l2: float, intercept: bool) -> None:
         self.l1, self.l2, self._rate = l1, l2, rate
         self.weights = np.zeros((width, 2), dtype=np.float32)
@@ -95,6 +115,10 @@ class Learner:
             X.indptr, X.indices, X.data, y, s, _NONE if offset is None else offset, self.weights, self.touched,
             self.intercept, self.step, self.l1, self.l2, self.seen, progress.bins, _RANGE, room,
         )  # fmt: skip
+        if not np.isfinite(loss):
+            raise RunError(
+                "the margin of some row overflowed: its offset, or a number in it, is too large for the weights so far."
+            )
         self.seen += len(y)
         progress.rows += len(y) if weight is None else int(np.count_nonzero(weight))
         progress.loss += loss
@@ -123,6 +147,12 @@ class Learner:
         passes().settle(self.weights[columns], touched, self.step, self.l1, self.l2, self.seen, settled)
         return settled
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Those named in `ARRAYS`."""
+        sides = {"touched": self.touched, "intercept": self.intercept, "numbers": self.scaling.mean}
+        return {"width": len(self.weights), **{name: len(array) for name, array in sides.items()}}
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """All it takes to go on: arrays, and numbers as JSON can hold them."""
         arrays: dict[str, np.ndarray] = {
@@ -135,7 +165,7 @@ class Learner:
         return arrays, {"seen": self.seen, "unit": self.unit, "step": self.step}
 
     def restore(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`, which is as `ARRAYS`, `NUMBERS` and `RULES` say."""
         self.weights, self.touched, self.intercept = arrays["weights"], arrays["touched"], arrays["intercept"]
         self.scaling = Scaling(arrays["mean"], arrays["scale"])
         self.seen, self.unit, self.step = numbers["seen"], numbers["unit"], numbers["step"]

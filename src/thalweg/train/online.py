@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.certificate import Certificate
+from thalweg.checkpoint import POSITION, SKIPPED
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
 from thalweg.readers.chunk import Position
@@ -15,10 +16,11 @@ from thalweg.recipe import MatrixColumns, NumberColumn, Recipe, Target, TextOpti
 from thalweg.recipe.hashing import HashedColumns, Hashing
 from thalweg.recipe.roles import chosen
 from thalweg.recipe.text import how_to_read
+from thalweg.schema import Array, Number, OrNone, Record, Row, Whole
 from thalweg.stopping import Outcome
 from thalweg.train.class_weights import by_class, class_factors
 from thalweg.train.learner import Learner, Progress
-from thalweg.train.online_rows import OnlineRows, Preparation
+from thalweg.train.online_rows import Moments, OnlineRows, Preparation
 from thalweg.train.options import Options
 from thalweg.train.registry import Registry
 from thalweg.train.row_check import Roles
@@ -26,6 +28,7 @@ from thalweg.train.streamed import Skipped
 from thalweg.train.versions import library_versions
 
 NO_PROOF = "online learning proves nothing about the optimum; any other --method with --stream ends with a certificate"
+_DONE = Row((Whole(), Number(0.0)))  # of a `Progress`: rows and loss
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,35 @@ class OnlineRun:
         self.after: Position | None = None
         self.moments = np.zeros((6, len(layout.hashing.numbers)))
 
+    SCHEMA: ClassVar = Record(  # of a `state`, arrays and all, in a checkpoint
+        {
+            **Learner.ARRAYS,
+            **Registry.ARRAYS,
+            "moments": Array(np.float64, (6, "numbers")),
+            "totals": Array(np.float64, (2,), 0.0, 1e150),
+            "bins": Progress.BINS,
+            "learner": Learner.NUMBERS,
+            "done": Row((_DONE, OrNone(_DONE))),
+            "passes": Whole(1),
+            "skipped": SKIPPED,
+            "after": OrNone(POSITION),
+        },
+        {"first_bins": Progress.BINS},
+        {
+            **Learner.RULES,
+            **Registry.RULES,
+            "a scaling that is that of its moments": lambda r: Moments(r["moments"]).settled_on(r["mean"], r["scale"]),
+            "an account of the first pass, once there is a second": lambda r: (
+                (r["passes"] > 1) == (r["done"][1] is not None) == ("first_bins" in r)
+            ),
+            "rows, and weights of their margins, or neither": lambda r: all(
+                done is None or (done[0] > 0) == bool(r[bins].any())
+                for done, bins in zip(r["done"], ("bins", "first_bins"), strict=True)
+            ),
+            "weights of its rows": lambda r: bool(r["totals"].any()) or not r["bins"].any(),
+        },
+    )
+
     def preparation(self) -> Preparation:
         """Of the rows to come."""
         return Preparation(self.layout.hashing, self.roles, self.options.on_bad_row == "skip", self.moments)
@@ -162,7 +194,10 @@ class OnlineRun:
         }
 
     def restore(self, arrays: dict[str, np.ndarray], body: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`. Raises SchemaError for what is none of a run like this one."""
+        hashing = self.layout.hashing
+        places = {"first_slot": hashing.offset, "last_slot": hashing.width - 1, "last_source": len(hashing.sources) - 1}
+        self.SCHEMA.check({**arrays, **body}, "", {**self.learner.sizes, **places})
         self.learner.restore(arrays, body["learner"])
         self.registry.restore(arrays)
         self.moments = arrays["moments"]

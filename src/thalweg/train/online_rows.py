@@ -58,16 +58,27 @@ class Moments:
         state[2] += spread + np.square(moved) * state[0] * share
         state[1] += moved * share
         state[0], state[3] = both, np.maximum(state[3], hole)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = np.sqrt(state[2] / state[0])
-        scale = np.where(np.isfinite(scale) & (scale > 1e-13 * np.abs(state[1])), scale, 0.0)
-        used = np.where(state[5] > 0.0, state[5], 1.0)
-        jumps = (scale > _DRIFT * used) | (scale * _DRIFT < used) | (np.abs(state[1] - state[4]) > used / 2.0)
-        jumps = (scale > 0.0) & (jumps | (state[5] == 0.0))
+        scale, jumps = self._followed()
         first = (state[5] == 0.0) & (scale == 0.0)  # constant so far: centred, so that it says nothing
         state[4] = np.where(jumps | first, state[1], state[4])
         state[5] = np.where(jumps, scale, state[5])
         return self.scaling
+
+    def _followed(self) -> tuple[np.ndarray, np.ndarray]:
+        """The scales of the numbers so far, 0 where there is none; and whether the scaling in use must follow them."""
+        state = self.state
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            scale = np.sqrt(state[2] / state[0])
+        scale = np.where(np.isfinite(scale) & (scale > 1e-13 * np.abs(state[1])), scale, 0.0)
+        used = np.where(state[5] > 0.0, state[5], 1.0)
+        jumps = (scale > _DRIFT * used) | (scale * _DRIFT < used) | (np.abs(state[1] - state[4]) > used / 2.0)
+        return scale, (scale > 0.0) & (jumps | (state[5] == 0.0))
+
+    def settled_on(self, mean: np.ndarray, scale: np.ndarray) -> bool:
+        """Whether that is the scaling in use, and it follows the moments as `update` leaves it."""
+        used = self.scaling
+        follows = not self._followed()[1].any() and bool((self.state[[0, 2, 3, 5]] >= 0.0).all())
+        return follows and np.array_equal(used.mean, mean) and np.array_equal(used.scale, scale)
 
     @property
     def scaling(self) -> Scaling:

@@ -55,6 +55,13 @@ def choose(options: Options, rows: MemoryRows | StreamRows) -> tuple[str, str]:
     return "newton-cg", f"for {p:,} columns, products with the Hessian cost less than the Hessian"
 
 
+def methods_for(options: Options) -> tuple[str, ...]:
+    """Those that `choose` may give for a stream."""
+    if options.method != "auto":
+        return (options.method,)
+    return ("orthant-newton",) if options.l1 > 0.0 else ("newton", "lbfgs")
+
+
 def _cells_per_row(rows: MemoryRows | StreamRows) -> float:
     if isinstance(rows, StreamRows):
         return _cells_per_row(rows.sample) if rows.sample is not None else 0.0

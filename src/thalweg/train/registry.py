@@ -1,11 +1,13 @@
 """Which words stand behind the hashed columns: remembered as they are met, the strongest when there are too many."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.recipe.hasher import Words
+from thalweg.recipe.hashing import are_words
+from thalweg.schema import Array, Schema
 from thalweg.train.learner import passes
 
 _MOST = 1 << 20  # words; with their names a few ten megabytes
@@ -16,6 +18,18 @@ class Registry:
 
     owners  (width, 2) the marks of those two, 0 where there is none; the lowest bit is set while the word is known
     """
+
+    ARRAYS: ClassVar[dict[str, Schema]] = {
+        "owners": Array(np.uint16, ("width", 2)),
+        "word_slots": Array(np.int32, ("words",), "first_slot", "last_slot"),
+        "word_marks": Array(np.uint16, ("words",)),
+        "word_origins": Array(np.int16, ("words",), 0, "last_source"),
+        "ends": Array(np.int64, ("words",)),
+        "letters": Array(np.uint8, ("letters",)),
+    }
+    RULES: ClassVar[dict[str, Callable[[Mapping[str, Any]], bool]]] = {
+        "letters that end where its words end, in UTF-8": lambda r: are_words(r["letters"], r["ends"])
+    }
 
     def __init__(self, width: int) -> None:
         self.owners = np.zeros((width, 2), dtype=np.uint16)
@@ -64,7 +78,7 @@ class Registry:
                 "word_marks": self._marks.values, "letters": letters, "ends": ends}  # fmt: skip
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`, which is as `ARRAYS` and `RULES` say."""
         self.owners = arrays["owners"]
         self._slots, self._marks, self._origins, self._ends, self._letters = (
             _Growing(arrays[name].dtype, arrays[name])

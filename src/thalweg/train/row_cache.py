@@ -9,8 +9,7 @@ import hashlib
 import json
 import mmap
 import shutil
-from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -19,17 +18,41 @@ import numpy as np
 import pyarrow
 from pyarrow import compute
 
+from thalweg.checkpoint import POSITION
 from thalweg.errors import DataError, OutputError
+from thalweg.json_text import parsed
 from thalweg.output import written_whole
-from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.chunk import WORDY, Chunk, Position
 from thalweg.readers.stream import Watched
-from thalweg.train.arrow_bytes import packed
-from thalweg.train.row_check import CheckedRows
+from thalweg.schema import Named, Plain, Record, SchemaError, Several, Text, Whole
+from thalweg.train.arrow_bytes import check_rows, check_words, packed
+from thalweg.train.row_check import LARGEST, CheckedRows, check_labels, check_values
 from thalweg.train.stream_rows import Source
 
 NAME = "rows.cache"
 _MAGIC = b"thalweg2"
 _WHOLE = ("int8", "int16", "int32")
+_CODES = tuple(getattr(pyarrow, name)() for name in _WHOLE)
+_NUMBERS = (*_CODES, pyarrow.float32(), pyarrow.float64())
+_WORDS = tuple(pyarrow.dictionary(codes, pyarrow.string()) for codes in _CODES)
+_ROLES = {"\0s": "weights", "\0o": "offset"}
+_FOOTER = Record(
+    {
+        "identity": Named(Plain()),
+        "blocks": Several(
+            Record(
+                {
+                    "begin": Whole(),
+                    "end": Whole(),
+                    "crc32": Whole(0, 2**32 - 1),
+                    "after": POSITION,
+                    "bad": Several(Text()),
+                }
+            ),
+            least=1,
+        ),
+    }
+)
 
 
 class CachedRows:
@@ -39,6 +62,11 @@ class CachedRows:
         self._path = path
         footer = _footer(path)
         self._watched = Watched(path)
+        try:
+            _FOOTER.check(footer, "")
+            _check_blocks(footer["blocks"], self._watched.size)
+        except SchemaError as error:
+            raise _refused(path, error) from None
         self._checked: set[int] = set()  # where blocks begin whose checksums were met
         for name in dict.fromkeys((*footer["identity"], *identity)):
             then, now = footer["identity"].get(name), json.loads(json.dumps(identity.get(name)))
@@ -48,6 +76,19 @@ class CachedRows:
                     "or name another --cache folder."
                 )
         self._blocks: list[dict[str, Any]] = footer["blocks"]
+        forms = identity["columns"]
+        self._kinds = {name: _WORDS if form in WORDY else _NUMBERS for name, form in forms.items()}
+        target = identity["target"]
+        counts, soft = "successes" in target, "soft" in target
+        self._kinds |= {"\0y": _NUMBERS if counts or soft else (pyarrow.int8(),)}
+        for name, role in _ROLES.items():
+            if identity[role] is not None or (counts and name == "\0s"):
+                self._kinds[name] = (pyarrow.float64(),)
+
+    def check_position(self, at: Position | None) -> None:
+        """Raise SchemaError where no block ends there."""
+        if at is not None and all(block["after"] != at for block in self._blocks):
+            raise SchemaError(f"the position is {at}, but no block of {self._path} ends there")
 
     def rows(self, at: Position | None = None) -> Generator[CheckedRows]:
         """Block after block, from where a stream's position says."""
@@ -66,16 +107,17 @@ class CachedRows:
         except (OSError, ValueError) as error:
             raise DataError(f"{self._path}: the cache cannot be read ({error}); remove it.") from None
         buffer = pyarrow.py_buffer(mapped).slice(block["begin"] - begin)
-        if block["begin"] not in self._checked:
-            if crc32(buffer) != block["crc32"]:
-                raise DataError(
-                    f"{self._path}: the content does not match its checksum: it was altered or damaged; remove it."
-                )
-            self._checked.add(block["begin"])
+        if block["begin"] not in self._checked and crc32(buffer) != block["crc32"]:
+            raise DataError(
+                f"{self._path}: the content does not match its checksum: it was altered or damaged; remove it."
+            )
         try:
             batch = pyarrow.ipc.open_stream(buffer).read_next_batch()
-        except pyarrow.ArrowException as error:
-            raise DataError(f"{self._path}: the cache cannot be read ({error}); remove it.") from None
+            if block["begin"] not in self._checked:
+                self._check(batch)
+        except (pyarrow.ArrowException, OSError, ValueError, StopIteration) as error:
+            raise _refused(self._path, error) from None
+        self._checked.add(block["begin"])
         columns = {name: _wide(batch.column(name)) for name in batch.schema.names}
         y, s, o = (columns.pop(name, None) for name in ("\0y", "\0s", "\0o"))
         assert y is not None
@@ -84,6 +126,18 @@ class CachedRows:
         return CheckedRows(
             chunk, y.to_numpy(), None if s is None else s.to_numpy(), None if o is None else o.to_numpy()
         )
+
+    def _check(self, batch: Any) -> None:
+        """Raise SchemaError for a block that is not of rows that were checked."""
+        check_rows(batch, self._kinds)
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            if pyarrow.types.is_dictionary(array.type):
+                check_words(array, name)
+            elif name == "\0y":
+                check_labels(array.to_numpy(zero_copy_only=False))
+            else:
+                low, values = 0.0 if name == "\0s" else -LARGEST, _wide(array).to_numpy(zero_copy_only=False)
+                check_values(values, _ROLES.get(name, name), low, holes=name not in _ROLES)
 
 
 class CachingRows:
@@ -114,6 +168,10 @@ class CachingRows:
             return self._cached.rows(at)
         rows = self._source.rows(at)
         return rows if at is not None or self.failed else self._beside(rows)
+
+    def check_position(self, at: Position | None) -> None:
+        """Raise SchemaError where no block ends there."""
+        (self._source if self._cached is None else self._cached).check_position(at)
 
     def _beside(self, source: Generator[CheckedRows]) -> Generator[CheckedRows]:
         """The rows as they come, each block written before it is handed on; the file is there once all have come."""
@@ -213,12 +271,23 @@ def _footer(path: Path) -> Any:
             size = int.from_bytes(tail[:8], "little")
             file.seek(-(len(tail) + size), 2)
             body = file.read(size)
-        with suppress(ValueError):
-            if head == _MAGIC == tail[40:] and hashlib.sha256(body).digest() == tail[8:40]:
-                return json.loads(body)
+        if head == _MAGIC == tail[40:] and hashlib.sha256(body).digest() == tail[8:40]:
+            return parsed(body.decode())
     except (OSError, ValueError, OverflowError):  # what stands where the size should may be any number
         pass
     raise DataError(f"{path}: this is not a cache of thalweg, or it was cut short; remove it, or name another folder.")
+
+
+def _check_blocks(blocks: Sequence[Mapping[str, int]], size: int) -> None:
+    """Raise SchemaError where the blocks do not stand one after another in a file of that size."""
+    ends = [len(_MAGIC), *(block["end"] for block in blocks)]
+    if [block["begin"] for block in blocks] != ends[:-1] or ends != sorted(set(ends)) or ends[-1] > size:
+        raise SchemaError("blocks must stand in the file one after another")
+
+
+def _refused(path: Path, error: BaseException) -> DataError:
+    told = str(error).splitlines()[0] if str(error) else "a block holds no rows"
+    return DataError(f"{path}: the cache cannot be understood: {told}; remove it.")
 
 
 def _megabytes(size: float) -> str:

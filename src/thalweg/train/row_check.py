@@ -8,6 +8,7 @@ import numpy as np
 from thalweg.errors import DataError
 from thalweg.readers.chunk import Chunk, infinite
 from thalweg.recipe import Target
+from thalweg.schema import SchemaError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Roles:
 
 
 LARGEST = 1e150  # of which squares can be summed
+
+
+def check_values(values: np.ndarray, name: str, low: float = -LARGEST, holes: bool = True) -> None:
+    """Raise SchemaError where stored numbers (n,) are not those of rows that were checked; holes are NaN."""
+    if not (((values >= low) & (values <= LARGEST)) | (np.isnan(values) & holes)).all():
+        raise SchemaError(f"the rows' column {name!r} holds a number that is not from {low:g} to {LARGEST:g}")
+
+
+def check_labels(y: np.ndarray) -> None:
+    """Raise SchemaError where stored labels (n,) do not lie in [0, 1]."""
+    if not ((y >= 0) & (y <= 1)).all():
+        raise SchemaError("the rows have a label outside [0, 1]")
 
 
 def _fit(values: np.ndarray) -> bool:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from thalweg.ahead import ahead
-from thalweg.checkpoint import NAME, Checkpoint, seconds_of
+from thalweg.checkpoint import NAME, SECONDS, Checkpoint, seconds_of
 from thalweg.engines.blas import one_blas_thread
 from thalweg.errors import DataError, UsageError
 from thalweg.events import Event, Observer
@@ -19,6 +20,7 @@ from thalweg.readers.forms import unexpected_in
 from thalweg.readers.open_stream import open_stream
 from thalweg.readers.stream import Stream
 from thalweg.recipe import TextOptions
+from thalweg.schema import taken
 from thalweg.stopping import Outcome
 from thalweg.train import row_cache
 from thalweg.train.data import Source
@@ -151,14 +153,21 @@ def fit_online(
     named = {**named, "method": ONLINE, "stream": True, "epochs": epochs, **told(source)}
     checkpoint = kept.of(named)
     spent = 0.0
-    if checkpoint is not None and (found := checkpoint.begin()) is not None:
-        run.restore(found[0], found[1])
-        spent = found[1]["seconds"]
+    found = None if checkpoint is None else checkpoint.begin()
+    resumed: AbstractContextManager[None] = nullcontext()
+    if checkpoint is not None and found is not None:
+        resumed = checkpoint.within()
+        with checkpoint.within():
+            own, state = taken({"seconds": SECONDS}, found[1])
+            run.restore(found[0], state)
+            stream.check_position(run.after)
+        spent = own["seconds"]
     trace = Trace()
     report = _Report(run, (trace, *observers), began - spent, epochs)
     if checkpoint is not None and checkpoint.began_anew:
         report.note(f"{checkpoint.folder}: no checkpoint to go on from: beginning at the first row")
-    outcome = _learn(run, stream, epochs, checkpoint, report)
+    with resumed:
+        outcome = _learn(run, stream, epochs, checkpoint, report)
     if outcome is Outcome.LEARNT and 0.0 in run.totals and run.totals.any():
         raise DataError(f"{stream.name}: the rows that weigh anything are of one class only.")
     notes = [] if checkpoint is None else list(dict.fromkeys(checkpoint.failures))

@@ -3,13 +3,14 @@
 Its memory does not grow with the rows: of columns with too many levels the rarest are forgotten and pooled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow
 
+from thalweg.checkpoint import MARK
 from thalweg.errors import DataError
 from thalweg.recipe import Recipe, Target, TextOptions
 from thalweg.recipe.arrow_memory import same_memory
@@ -18,8 +19,9 @@ from thalweg.recipe.learn import Builder
 from thalweg.recipe.statistics import Level, LevelCounts, NumberStatistics
 from thalweg.recipe.text import WordCounts, text_column, tokens_of
 from thalweg.rows import is_hard
+from thalweg.schema import Array, Flag, Number, OrNone, Record, Row, Schema, SchemaError, Several, Whole
 from thalweg.train.arrow_bytes import packed, unpacked
-from thalweg.train.row_check import CheckedRows
+from thalweg.train.row_check import LARGEST, CheckedRows
 from thalweg.train.stream_rows import marked
 from thalweg.train.stream_sample import StreamSample
 
@@ -158,8 +160,36 @@ class _Words:
         return LevelCounts(name, levels, self.lost, int(self.forgotten[0]), float(self.forgotten[1]))
 
 
+_LOST = Row((Whole(), Whole(), Row((Number(0.0),) * 3)))  # of a column's words: how many, in how many rows, their sums
+
+
 class StreamLearning:
     """Gathers what a recipe needs, and a sample."""
+
+    PARTS: ClassVar[dict[str, Schema]] = {  # of a `state`, arrays and all, in a checkpoint
+        "numbers": Array(np.float64, ("numbers", 10), infinite=True),
+        "sums": Array(np.float64, ("words", 3), 0.0),
+        "words": Array(np.uint8, ("bytes of words",)),
+        "sample": Array(np.uint8, ("bytes of the sample",)),
+        "rows": Whole(0, 2**53),
+        "weighed": Whole(0, 2**53),
+        "total": Number(0.0),
+        "positive": Number(0.0),
+        "smallest": OrNone(Number(above=0.0)),
+        "offsets": Flag(),
+        "hard": Flag(),
+        "mark": MARK,
+        "stride": Whole(1),
+        "counting": Several(Flag(), "numbers"),
+    }
+    RULES: ClassVar[dict[str, Callable[[Mapping[str, Any]], bool]]] = {
+        "rows, of which some weigh anything, and weights of both classes": lambda s: (
+            s["weighed"] <= s["rows"]
+            and (s["weighed"] > 0) == (s["total"] > 0.0) == (s["smallest"] is not None)
+            and s["positive"] <= s["total"] * (1.0 + 1e-9)
+        ),
+        "moments of the numbers in the rows": lambda s: _are_moments(s["numbers"], s["weighed"], s["total"]),
+    }
 
     def __init__(self, what: ToLearn) -> None:
         self.what = what
@@ -263,23 +293,47 @@ class StreamLearning:
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray], body: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`. Raises SchemaError for what is none of the same columns."""
+        lost = Record(dict.fromkeys(self._words, _LOST))
+        Record({**self.PARTS, "lost": lost}, rules=self.RULES).check(
+            {**arrays, **body}, "", {"numbers": len(self._numbers)}
+        )
         self.rows, self.weighed = body["rows"], body["weighed"]
         self.total, self.positive = body["total"], body["positive"]
         self.smallest = np.inf if body["smallest"] is None else body["smallest"]
         self.offsets, self.hard, self.mark = body["offsets"], body["hard"], body["mark"]
         for number, state, counting in zip(self._numbers.values(), arrays["numbers"], body["counting"], strict=True):
             number.state, number.counting = state.copy(), counting
-        table, begin = unpacked(arrays["words"]), 0
+        table, begin = unpacked(arrays["words"], {"column": pyarrow.int32(), "word": pyarrow.string()}), 0
         columns, words = table.column("column").to_numpy(), table.column("word").to_pylist()
+        if not (len(words) == len(arrays["sums"]) and None not in words and _grouped(columns, len(self._words))):
+            raise SchemaError("words must be those of each column in turn, with sums for each")
         for i, (name, found) in enumerate(self._words.items()):
             end = begin + int((columns == i).sum())
             found.places = {word: place for place, word in enumerate(words[begin:end])}
             found.sums = np.concatenate([arrays["sums"][begin:end], np.zeros((64, 3))])
             found.lost, found.rarest, forgotten = body["lost"][name]
             found.forgotten = np.array(forgotten)
+            self._check_words(name, found, end - begin)
             begin = end
         self.sample.restore(arrays["sample"], body["stride"])
+        if self.sample.rows != -(-self.rows // self.sample.stride):
+            raise SchemaError("sample must have every so many-th of the rows read, as stride says")
+        y, s = self.sample.weights()
+        more = np.array([self.total - self.positive - s @ (1.0 - y), self.positive - s @ y])  # of each class, not in it
+        if (more < -1e-9 * self.total).any() or s[s > 0.0].min(initial=np.inf) < self.smallest:
+            raise SchemaError("total, positive and smallest must be of rows among which are those of sample")
+
+    def _check_words(self, name: str, found: "_Words", count: int) -> None:
+        """Raise SchemaError where a column's words are not what the rows read so far hold."""
+        rows, weight, positives = found.sums[:count].T
+        if len(found.places) < count:
+            raise SchemaError(f"words must hold each word of {name!r} once")
+        fit = (rows <= self.weighed) & (positives <= rows) & ((weight > 0.0) == (rows > 0.0))
+        if not (fit.all() and (weight <= self.total * (1.0 + 1e-9)).all()):
+            raise SchemaError(f"sums must be rows, weights and positives of the words of {name!r}")
+        if name in self.what.categories and float(rows.sum() + found.forgotten[0]) != self.weighed:
+            raise SchemaError(f"sums must add up to the rows read, of which each has one word of {name!r}")
 
     def _forget(self) -> None:
         threshold = 1
@@ -287,6 +341,25 @@ class StreamLearning:
             for found in self._words.values():
                 found.forget(threshold)
             threshold *= 2
+
+
+def _are_moments(states: np.ndarray, rows: int, total: float) -> bool:
+    """Whether states (k, 10) are what `_Number` gathers from that many rows of that weight."""
+    filled, weight, mean, spread, low, high = states.T[:6]
+    some = filled > 0.0
+    counts = (filled >= 0.0) & (filled <= rows) & (weight >= 0.0) & (weight <= total * (1.0 + 1e-9))
+    ends = np.where(some[:, None], states[:, :6], 0.0)  # those of no rows are infinite
+    if not (np.isfinite(ends).all() and counts.all() and ((weight > 0.0) == some).all() and (spread >= 0.0).all()):
+        return False
+    size = np.maximum(np.abs(low), np.abs(high))[some] * (1.0 + 1e-9)
+    inside = (low <= high)[some] & (size <= LARGEST * (1.0 + 1e-8)) & (np.abs(mean[some]) <= size)
+    return bool((inside & (np.sqrt(spread[some] / weight[some]) <= 2.0 * size)).all())
+
+
+def _grouped(columns: np.ndarray, count: int) -> bool:
+    """Whether the numbers of columns never fall, and are those of that many."""
+    inside = bool(((columns >= 0) & (columns < count)).all())
+    return inside and bool((columns[1:] >= columns[:-1]).all())
 
 
 def _sums(codes: np.ndarray, width: int, s: np.ndarray, side: np.ndarray, counted: np.ndarray) -> np.ndarray:

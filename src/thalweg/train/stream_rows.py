@@ -19,6 +19,10 @@ from thalweg.train.row_check import CheckedRows, RowCheck
 Deferred = Callable[[], Block]
 
 
+class OtherRows(DataError):
+    """A pass met other rows than the first one did."""
+
+
 @dataclass
 class StreamRows:
     """n rows with p columns; what `DenseRows` is for an array.
@@ -62,7 +66,7 @@ class StreamRows:
             parts = [self._deferred(rows, a, b) for a, b in pairwise(cuts)]
             yield rows.chunk.after, rows.chunk.share, parts
         if at is None and mark != self.mark:
-            raise DataError(
+            raise OtherRows(
                 "the rows were others in this pass than in the first one; a query has to give the same rows in the "
                 "same order every time: without random(), and with ORDER BY where the order is not the table's."
             )
@@ -92,6 +96,9 @@ class Source(Protocol):
 
     def rows(self, at: Position | None = None) -> Generator[CheckedRows]: ...
 
+    def check_position(self, at: Position | None) -> None:
+        """Raise SchemaError where no chunk ends there."""
+
 
 @dataclass
 class StreamSource:
@@ -106,3 +113,7 @@ class StreamSource:
         """Chunk after chunk."""
         for chunk in self.stream.chunks(self.forms, at, self.skip):
             yield self.check(chunk)
+
+    def check_position(self, at: Position | None) -> None:
+        """As the stream's."""
+        self.stream.check_position(at)

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow
 
 from thalweg.readers.chunk import WORDY
-from thalweg.train.arrow_bytes import packed, unpacked
-from thalweg.train.row_check import CheckedRows
+from thalweg.train.arrow_bytes import check_words, packed, unpacked
+from thalweg.train.row_check import LARGEST, CheckedRows, check_labels, check_values
 
+_WORDS = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
 _SAMPLE_BYTES = 20 << 20
 _MOST_ROWS = 400_000
 _JOINED = 5_000  # rows of a batch
@@ -57,10 +58,23 @@ class StreamSample:
         return np.frombuffer(packed(pyarrow.Table.from_batches(self._batches)), np.uint8)
 
     def restore(self, content: np.ndarray, stride: int) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`. Raises SchemaError for what is none."""
         self.stride = stride
-        self._batches = [_compact(batch) for batch in unpacked(content).to_batches()] if len(content) else []
+        kinds = {f"c{i}": _WORDS if form in WORDY else pyarrow.float64() for i, form in enumerate(self._forms.values())}
+        kinds |= dict.fromkeys(("y", "s", "o"), pyarrow.float64())
+        batches = unpacked(content, kinds).to_batches() if len(content) else []
+        for batch in batches:
+            _check(batch)
+        self._batches = [_compact(batch) for batch in batches]
         self._bytes = sum(map(_size, self._batches))
+
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """(m,) labels and weights of the rows in it."""
+        none = np.zeros(0)
+        y, s = (
+            [none, *(batch.column(name).to_numpy(zero_copy_only=False) for batch in self._batches)] for name in "ys"
+        )
+        return np.concatenate(y), np.concatenate(s)
 
     def _thin(self) -> None:
         """Keep every other row."""
@@ -86,6 +100,19 @@ class StreamSample:
         offset = np.zeros(rows.chunk.n) if rows.offset is None else rows.offset
         batch = pyarrow.RecordBatch.from_pydict({**arrays, "y": rows.y[places], "s": s[places], "o": offset[places]})
         return _compact(batch)
+
+
+def _check(batch: Any) -> None:
+    """Raise SchemaError for rows that no `RowCheck` lets pass."""
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        if pyarrow.types.is_dictionary(array.type):
+            check_words(array, name)
+            continue
+        values = array.to_numpy(zero_copy_only=False)
+        if name == "y":
+            check_labels(values)
+        else:
+            check_values(values, name, 0.0 if name == "s" else -LARGEST, holes=name not in ("s", "o"))
 
 
 def _given_away(batches: list[Any]) -> Iterator[Any]:

@@ -39,7 +39,7 @@ class Skipped:
         return [self.count, *self._told]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`, which is as `SKIPPED` says."""
         self.count, self._told = int(state[0]), list(state[1:])
 
 
