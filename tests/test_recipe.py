@@ -22,7 +22,7 @@ from thalweg.recipe.hashing import Hashing
 FRAME = pd.DataFrame(
     {
         "size": [1.0, 2.0, np.nan, 4.0, 5.0, 9.0],
-        "colour": ["red", "blue", "red", None, "red", "green"],
+        "colour": ["red", "blue", "red", None, "blue", "green"],
         "member": [True, False, True, True, False, False],
         "day": pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-02", "2020-01-01", "2020-01-05", "2020-01-02"]),
         "y": [0, 1, 0, 1, 1, 0],
@@ -42,29 +42,41 @@ def test_each_kind_of_column_becomes_what_the_docs_say() -> None:
         "size",
         "size is missing",
         "colour=blue",
-        "colour=green",
-        "colour=(missing)",
+        "colour=red",
+        "colour=(other)",  # green and the hole, which one row has each
         "member=true",
         "day",
     ]
     assert X[:, 0].tolist() == [1.0, 2.0, 4.2, 4.0, 5.0, 9.0]  # the hole is the mean of the others
     assert X[:, 1].tolist() == [0, 0, 1, 0, 0, 0]
-    assert X[:, 2].tolist() == [0, 1, 0, 0, 0, 0]
-    assert X[:, 4].tolist() == [0, 0, 0, 1, 0, 0]
+    assert X[:, 2].tolist() == [0, 1, 0, 0, 1, 0]
+    assert X[:, 3].tolist() == [1, 0, 1, 0, 0, 0]
+    assert X[:, 4].tolist() == [0, 0, 0, 1, 0, 1]
     assert X[:, 5].tolist() == [1, 0, 1, 1, 0, 0]
     assert (X[:, 6] - X[0, 6]).tolist() == [0, 2, 1, 0, 4, 1]
 
 
-def test_standardised_columns_have_mean_zero_and_deviation_one() -> None:
-    _, X = recipe_of(FRAME)
+def scaled(recipe: Recipe) -> np.ndarray:
+    """(p,) which columns are numbers: those that are divided by their deviation."""
+    return np.array([term.kind in ("number", "date") for term in recipe.terms])
+
+
+def test_standardised_columns_have_mean_zero_and_numbers_deviation_one() -> None:
+    recipe, X = recipe_of(FRAME)
+    plain = recipe_of(FRAME, standardize=False)[1]
+    numbers = scaled(recipe)
     assert np.allclose(X.mean(axis=0), 0.0, atol=1e-12)
-    assert np.allclose(X.std(axis=0), 1.0, rtol=1e-12)
+    assert np.allclose(X[:, numbers].std(axis=0), 1.0, rtol=1e-12)
+    centred = plain[:, ~numbers] - plain[:, ~numbers].mean(axis=0)
+    assert np.allclose(X[:, ~numbers], centred, atol=1e-15), "levels and indicators of holes keep their unit"
 
 
-def test_without_an_intercept_columns_are_scaled_but_not_centred() -> None:
+def test_without_an_intercept_numbers_are_scaled_and_nothing_is_centred() -> None:
     recipe, X = recipe_of(FRAME, intercept=False)
+    numbers = scaled(recipe)
     assert not recipe.mean.any()
-    assert np.allclose((X**2).mean(axis=0), 1.0, rtol=1e-12)
+    assert np.allclose((X[:, numbers] ** 2).mean(axis=0), 1.0, rtol=1e-12)
+    assert set(X[:, ~numbers].ravel()) == {0.0, 1.0}
 
 
 @given(
@@ -88,10 +100,10 @@ def test_a_timestamp_keeps_its_digits() -> None:
 
 
 def test_held_out_rows_teach_nothing() -> None:
-    training = np.array([True, True, True, True, True, False])
+    training = np.array([True, False, True, True, True, False])
     recipe, X = recipe_of(FRAME, training=training, standardize=False)
-    assert "colour=green" not in [term.name for term in recipe.terms]
-    assert X[2, 0] == pytest.approx(3.0)  # the mean without the 9
+    assert "colour=blue" not in [term.name for term in recipe.terms]  # one training row has it
+    assert X[2, 0] == pytest.approx(10 / 3)  # the mean without the 2 and the 9
 
 
 def test_a_recipe_comes_back_from_json_and_encodes_to_the_last_bit() -> None:
@@ -107,23 +119,66 @@ def test_rows_encode_alike_alone_and_together() -> None:
     assert np.vstack(alone).tobytes() == X.tobytes()
 
 
-def test_values_never_seen_and_holes_never_seen_count_as_average() -> None:
-    recipe, _ = recipe_of(FRAME.dropna().reset_index(drop=True))
+def test_a_number_never_missing_before_is_the_mean_and_a_value_never_seen_has_no_level() -> None:
+    frame = FRAME.assign(size=range(6), colour=["red", "blue", "green"] * 2)
+    recipe, _ = recipe_of(frame, standardize=False)
+    new = pd.DataFrame(
+        {"size": [np.nan] * 2, "colour": ["mauve", None], "member": [True] * 2, "day": ["2020-01-02"] * 2}
+    )
+    X = recipe.encode(open_table(new))
+    names = [term.name for term in recipe.terms]
+    assert X[:, names.index("size")].tolist() == [2.5, 2.5]
+    levels = [names.index(f"colour={level}") for level in ("blue", "green", "red")]
+    assert not X[:, levels].any()
+
+
+def test_a_value_never_seen_is_the_average_row_where_0_in_every_column_is_the_reference() -> None:
+    frame = FRAME.assign(size=range(6), colour=["red", "blue", "green"] * 2)
+    recipe, _ = recipe_of(frame, reference=True)
     new = pd.DataFrame({"size": [np.nan], "colour": ["mauve"], "member": [True], "day": ["2020-01-02"]})
     names = [term.name for term in recipe.terms]
     row = recipe.encode(open_table(new))[0]
-    assert row[names.index("size")] == 0.0
+    assert {"colour=green", "colour=red"} < set(names) and "colour=blue" not in names
     assert all(row[i] == pytest.approx(0.0, abs=1e-12) for i, name in enumerate(names) if name.startswith("colour"))
 
 
 def test_rare_levels_are_pooled_and_take_in_what_was_never_seen() -> None:
-    rng = np.random.default_rng(1)
-    frame = pd.DataFrame({"c": rng.choice(list("aaaabbbccdefg"), 300), "y": rng.integers(0, 2, 300)})
-    recipe, _ = recipe_of(frame, max_levels=3, standardize=False)
-    assert [term.name for term in recipe.terms] == ["c=b", "c=c", "c=(other)"]
-    assert any("pooled as (other)" in note for note in recipe.notes)
+    frame = pd.DataFrame({"c": [*"aaaabbbccdde", "f", "g"], "y": [0, 1] * 7})
+    recipe, _ = recipe_of(frame, standardize=False)
+    assert [term.name for term in recipe.terms] == ["c=a", "c=b", "c=c", "c=d", "c=(other)"]
+    assert recipe.notes == ("'c' has 7 levels; pooled as (other): 3 seen in one row only.",)
     encoded = recipe.encode(open_table(pd.DataFrame({"c": ["zzz", "a", "g"]})))
-    assert encoded.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 1]]
+    assert encoded.tolist() == [[0, 0, 0, 0, 1], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
+
+
+def test_max_levels_pools_the_rarest_of_those_seen_often_enough() -> None:
+    frame = pd.DataFrame({"c": [*"aaaabbbccdde", "f", "g"], "y": [0, 1] * 7})
+    recipe, _ = recipe_of(frame, max_levels=2, standardize=False)
+    assert [term.name for term in recipe.terms] == ["c=a", "c=b", "c=(other)"]
+    assert recipe.notes == ("'c' has 7 levels; pooled as (other): 3 seen in one row only, 2 beyond --max-levels.",)
+    assert recipe.columns[0].shares == (4 / 14, 3 / 14, 7 / 14)
+
+
+@pytest.mark.parametrize("n", [4, 40])
+def test_a_column_of_which_no_value_is_seen_twice_is_dropped_and_a_note_says_so(n: int) -> None:
+    frame = pd.DataFrame({"c": [f"person {i}" for i in range(n)], "x": [0.0, 1.0] * (n // 2), "y": [0, 1] * (n // 2)})
+    recipe, _ = recipe_of(frame)
+    assert [term.name for term in recipe.terms] == ["x"]
+    assert any(note.startswith("'c' ") and "dropped" in note for note in recipe.notes)
+
+
+@pytest.mark.parametrize("c", [[*"aababbab"], [False, True] * 4, [*"aaaaaa", None, None], [*"aaaaaabc"]])
+def test_two_levels_are_one_column(c: list) -> None:
+    frame = pd.DataFrame({"c": c, "y": [0, 1, 0, 1, 1, 0, 0, 1]})
+    (name,) = thalweg.fit(frame, target="y").feature_names
+    assert name in ("c=b", "c=true", "c=(missing)", "c=(other)")
+
+
+def test_a_fit_without_a_penalty_leaves_the_most_frequent_level_out() -> None:
+    frame = pd.DataFrame({"c": [*"aabbbccc"], "y": [0, 1, 0, 1, 1, 0, 0, 1]})
+    assert thalweg.fit(frame, target="y").feature_names == ("c=a", "c=b", "c=c")
+    assert thalweg.fit(frame, target="y", l2=0.0, l1=0.01).feature_names == ("c=a", "c=b", "c=c")
+    assert thalweg.fit(frame, target="y", l2=0.0).feature_names == ("c=a", "c=c")
 
 
 def test_what_deserves_a_note_is_noted() -> None:

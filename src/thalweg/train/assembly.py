@@ -80,7 +80,8 @@ def fit(
     rate, schedule, batch_size, epochs, average, seed
                   of the gradient methods; an option the method has no use for is refused
     only, drop    columns to use or to leave out; categorical: number columns that are names
-    max_levels    most levels of a category with a column each, 100 unless told; rarer ones are pooled
+    max_levels    most levels of a category with a column each, no limit unless given; rarer ones are pooled, and those seen
+                  in one row only
     text          columns of text, each word of which becomes a column; how: tokens ("auto", "words", "characters"),
                   ngrams (longest run of tokens that counts as one), text_weights ("tfidf", "counts"), min_rows (rows
                   a word must stand in)

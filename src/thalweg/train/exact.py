@@ -160,8 +160,7 @@ class Exact:
         asked, options = self.asked, self.options
         recipe = learning.recipe(
             self.classes, str(asked.target), self.names, options.standardize, options.intercept,
-            100 if asked.max_levels is None else asked.max_levels, asked.weights, asked.offset, self.missing,
-            self.stream.name,
+            asked.max_levels, options.unpenalised, asked.weights, asked.offset, self.missing, self.stream.name,
         )  # fmt: skip
         negative = learning.total - learning.positive
         if min(negative, learning.positive) <= 0.0:
