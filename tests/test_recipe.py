@@ -22,7 +22,7 @@ from thalweg.recipe.hashing import Hashing
 FRAME = pd.DataFrame(
     {
         "size": [1.0, 2.0, np.nan, 4.0, 5.0, 9.0],
-        "colour": ["red", "blue", "red", None, "blue", "green"],
+        "colour": ["red", "blue", "red", None, "red", "green"],
         "member": [True, False, True, True, False, False],
         "day": pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-02", "2020-01-01", "2020-01-05", "2020-01-02"]),
         "y": [0, 1, 0, 1, 1, 0],
@@ -42,18 +42,19 @@ def test_each_kind_of_column_becomes_what_the_docs_say() -> None:
         "size",
         "size is missing",
         "colour=blue",
+        "colour=green",
         "colour=red",
-        "colour=(other)",  # green and the hole, which one row has each
+        "colour=(missing)",
         "member=true",
         "day",
     ]
     assert X[:, 0].tolist() == [1.0, 2.0, 4.2, 4.0, 5.0, 9.0]  # the hole is the mean of the others
     assert X[:, 1].tolist() == [0, 0, 1, 0, 0, 0]
-    assert X[:, 2].tolist() == [0, 1, 0, 0, 1, 0]
-    assert X[:, 3].tolist() == [1, 0, 1, 0, 0, 0]
-    assert X[:, 4].tolist() == [0, 0, 0, 1, 0, 1]
-    assert X[:, 5].tolist() == [1, 0, 1, 1, 0, 0]
-    assert (X[:, 6] - X[0, 6]).tolist() == [0, 2, 1, 0, 4, 1]
+    assert X[:, 2].tolist() == [0, 1, 0, 0, 0, 0]
+    assert X[:, 4].tolist() == [1, 0, 1, 0, 1, 0]
+    assert X[:, 5].tolist() == [0, 0, 0, 1, 0, 0]
+    assert X[:, 6].tolist() == [1, 0, 1, 1, 0, 0]
+    assert (X[:, 7] - X[0, 7]).tolist() == [0, 2, 1, 0, 4, 1]
 
 
 def scaled(recipe: Recipe) -> np.ndarray:
@@ -100,10 +101,10 @@ def test_a_timestamp_keeps_its_digits() -> None:
 
 
 def test_held_out_rows_teach_nothing() -> None:
-    training = np.array([True, False, True, True, True, False])
+    training = np.array([True, True, True, True, True, False])
     recipe, X = recipe_of(FRAME, training=training, standardize=False)
-    assert "colour=blue" not in [term.name for term in recipe.terms]  # one training row has it
-    assert X[2, 0] == pytest.approx(10 / 3)  # the mean without the 2 and the 9
+    assert "colour=green" not in [term.name for term in recipe.terms]
+    assert X[2, 0] == pytest.approx(3.0)  # the mean without the 9
 
 
 def test_a_recipe_comes_back_from_json_and_encodes_to_the_last_bit() -> None:
@@ -142,36 +143,44 @@ def test_a_value_never_seen_is_the_average_row_where_0_in_every_column_is_the_re
     assert all(row[i] == pytest.approx(0.0, abs=1e-12) for i, name in enumerate(names) if name.startswith("colour"))
 
 
-def test_rare_levels_are_pooled_and_take_in_what_was_never_seen() -> None:
-    frame = pd.DataFrame({"c": [*"aaaabbbccdde", "f", "g"], "y": [0, 1] * 7})
-    recipe, _ = recipe_of(frame, standardize=False)
-    assert [term.name for term in recipe.terms] == ["c=a", "c=b", "c=c", "c=d", "c=(other)"]
-    assert recipe.notes == ("'c' has 7 levels; pooled as (other): 3 seen in one row only.",)
-    encoded = recipe.encode(open_table(pd.DataFrame({"c": ["zzz", "a", "g"]})))
-    assert encoded.tolist() == [[0, 0, 0, 0, 1], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
-
-
-def test_max_levels_pools_the_rarest_of_those_seen_often_enough() -> None:
+def test_max_levels_pools_the_rarest_which_take_in_what_was_never_seen() -> None:
     frame = pd.DataFrame({"c": [*"aaaabbbccdde", "f", "g"], "y": [0, 1] * 7})
     recipe, _ = recipe_of(frame, max_levels=2, standardize=False)
     assert [term.name for term in recipe.terms] == ["c=a", "c=b", "c=(other)"]
-    assert recipe.notes == ("'c' has 7 levels; pooled as (other): 3 seen in one row only, 2 beyond --max-levels.",)
     assert recipe.columns[0].shares == (4 / 14, 3 / 14, 7 / 14)
+    assert recipe.notes == ("'c' has 7 levels; pooled as (other): 5 beyond --max-levels.",)
+    encoded = recipe.encode(open_table(pd.DataFrame({"c": ["zzz", "a", "g"]})))
+    assert encoded.tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 1]]
 
 
-@pytest.mark.parametrize("n", [4, 40])
-def test_a_column_of_which_no_value_is_seen_twice_is_dropped_and_a_note_says_so(n: int) -> None:
-    frame = pd.DataFrame({"c": [f"person {i}" for i in range(n)], "x": [0.0, 1.0] * (n // 2), "y": [0, 1] * (n // 2)})
-    recipe, _ = recipe_of(frame)
-    assert [term.name for term in recipe.terms] == ["x"]
-    assert any(note.startswith("'c' ") and "dropped" in note for note in recipe.notes)
+@pytest.mark.parametrize(("shared", "pooled"), [(30, True), (70, False)])
+def test_values_of_one_row_each_are_pooled_where_most_rows_have_one(shared: int, pooled: bool) -> None:
+    c = [f"shared {i % 3}" for i in range(shared)] + [f"own {i}" for i in range(100 - shared)]
+    recipe, _ = recipe_of(pd.DataFrame({"c": [*c, None], "y": [0, 1] * 50 + [0]}))
+    names = [term.name for term in recipe.terms]
+    if pooled:
+        assert names == ["c=shared 0", "c=shared 1", "c=shared 2", "c=(missing)", "c=(other)"]
+        assert recipe.notes == ("'c' has 74 levels; pooled as (other): 70 that one row has alone.",)
+    else:
+        assert len(names) == 34
+        assert not recipe.notes
 
 
-@pytest.mark.parametrize("c", [[*"aababbab"], [False, True] * 4, [*"aaaaaa", None, None], [*"aaaaaabc"]])
+def test_a_weight_of_two_speaks_for_a_value_as_two_rows_do() -> None:
+    frame = pd.DataFrame({"c": [f"w{i:02}" for i in range(55)], "s": [1.0] * 40 + [2.0] * 15, "y": [0, 1] * 27 + [1]})
+    frame = pd.concat([frame, frame.iloc[[54]]], ignore_index=True)  # all of one row each, it would be an identifier
+    weighted, _ = recipe_of(frame, weights="s")
+    repeated, _ = recipe_of(frame.loc[frame.index.repeat(frame["s"].astype(int))].drop(columns="s"))
+    assert [term.name for term in weighted.terms] == [term.name for term in repeated.terms]
+    assert [term.name for term in weighted.terms] == [f"c=w{i}" for i in range(40, 55)] + ["c=(other)"]
+    assert weighted.notes == repeated.notes
+
+
+@pytest.mark.parametrize("c", [[*"aababbab"], [False, True] * 4, [*"aaaaaa", None, None]])
 def test_two_levels_are_one_column(c: list) -> None:
     frame = pd.DataFrame({"c": c, "y": [0, 1, 0, 1, 1, 0, 0, 1]})
     (name,) = thalweg.fit(frame, target="y").feature_names
-    assert name in ("c=b", "c=true", "c=(missing)", "c=(other)")
+    assert name in ("c=b", "c=true", "c=(missing)")
 
 
 def test_a_fit_without_a_penalty_leaves_the_most_frequent_level_out() -> None:

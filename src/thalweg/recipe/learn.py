@@ -18,7 +18,7 @@ from thalweg.recipe.target import Target, find
 from thalweg.recipe.text import TextOptions, learn_text
 
 _IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category that happens not to repeat
-_LEVEL_ROWS = 2  # rows from which a level has a column of its own, as a word has (docs/decisions/0010-levels.md)
+_MOST = 0.5  # share of the rows with values of their own from which these are pooled (docs/decisions/0010-levels.md)
 
 
 def learn(
@@ -183,9 +183,9 @@ class Builder:
             return
         if found.separates:
             self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
-        shares = self._shares(found, boolean)
+        shares = self._shares(found)
         if not shares:
-            self.notes.append(f"{found.name!r} has no value that is seen in more than one row: dropped.")
+            self.notes.append(f"{found.name!r} has no value that enough rows share: dropped.")
             return
         reference = None
         if self.reference or len(shares) == 2:  # two columns would say the same twice
@@ -195,22 +195,20 @@ class Builder:
         column = CategoryColumn(found.name, boolean, tuple(names), reference, tuple(shares[name] for name in names))
         self._add(column, column.shares)
 
-    def _shares(self, found: LevelCounts, boolean: bool) -> dict[str, float]:
-        """Shares of the weight of the levels that get a column, the most frequent first, and of the pooled ones.
-
-        A weight of 2 speaks for a level as two rows do.
-        """
+    def _shares(self, found: LevelCounts) -> dict[str, float]:
+        """Shares of the weight of the levels that get a column, the most frequent first, and of the pooled ones."""
         levels = sorted(found.levels, key=lambda level: (-level.weight, level.name))
-        seen = [level for level in levels if boolean or max(level.rows, level.weight) >= _LEVEL_ROWS]
-        kept = seen[: self.max_levels]
+        single = _single(found)
+        shared = [level for level in levels if level.name not in single]
+        kept = shared[: self.max_levels]
         total = sum(level.weight for level in levels) + found.lost_weight
         shares = {level.name: level.weight / total for level in kept}
         if kept and (len(kept) < len(levels) or found.lost):
             pooled = sum(level.weight for level in levels if level.name not in shares) + found.lost_weight
             shares[OTHER] = pooled / total
             why = {
-                "seen in one row only": len(levels) - len(seen),
-                "beyond --max-levels": len(seen) - len(kept),
+                "beyond --max-levels": len(shared) - len(kept),
+                "that one row has alone": len(single),
                 "of the rarest, too many to remember": found.lost,
             }
             counts = ", ".join(f"{count:,} {words}" for words, count in why.items() if count)
@@ -256,3 +254,16 @@ class Builder:
         self.columns.append(column)
         self.mean += means if self.standardize and self.intercept else [0.0] * column.width
         self.scale += [scale, *[1.0] * (column.width - 1)]
+
+
+def _single(found: LevelCounts) -> set[str]:
+    """The values that one row has alone, where most rows have such a value: then they tell rows apart, not kinds.
+
+    A weight of 2 is two rows.
+    """
+    words = [level for level in found.levels if level.name != MISSING]
+    single = [level for level in words if max(level.rows, level.weight) < 2]
+    alone = sum(level.weight for level in single) + found.lost_weight
+    total = sum(level.weight for level in words) + found.lost_weight
+    many = len(single) + found.lost >= _IDENTIFIER_ROWS
+    return {level.name for level in single} if many and (found.lost or alone > _MOST * total) else set()

@@ -211,7 +211,8 @@ class Exact:
         observers: list[Observer] = [self.trace, *self.observers]
         try:
             with engine.running():
-                solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled)
+                solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled,
+                                      learnt.recipe.mean_squares)  # fmt: skip
         except KeyboardInterrupt:  # before the first pass over all rows ended: what the samples led to is what there is
             if learnt.begun is None or not learnt.begun.rows:
                 raise
