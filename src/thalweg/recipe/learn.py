@@ -165,7 +165,7 @@ class Builder:
         if found.separates:
             self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
         column = NumberColumn(found.name, found.kind, found.mean, holes)
-        square = found.variance if self.intercept else found.variance + found.mean**2
+        square = found.variance if self.intercept else found.variance + found.mean * found.mean
         scale = square**0.5 if self.standardize and square > 0.0 else 1.0
         self._add(column, [found.mean, found.hole_weight / found.weight][: column.width], scale)
 
