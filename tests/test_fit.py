@@ -293,6 +293,6 @@ def test_levels_that_a_sample_hardly_has_do_not_mislead_the_run_on_all_rows() ->
     x, level = rng.normal(size=160_000), rng.integers(0, 20_000, 160_000)
     y = rng.random(160_000) < 1.0 / (1.0 + np.exp(-x))
     rows = pd.DataFrame({"x": x, "level": [f"w{i}" for i in level], "y": y})
-    model, from_zero = thalweg.fit(rows, "y"), thalweg.fit(rows, "y", method="newton")
+    model, from_zero = (thalweg.fit(rows, "y", max_levels=100, method=method) for method in ("auto", "newton"))
     assert any("of the rows" in row["stage"] for row in model.history), "a sample went before"
     assert model.outcome is Outcome.CERTIFIED and model.passes < 3.0 * from_zero.passes

@@ -43,6 +43,7 @@ def test_each_kind_of_column_becomes_what_the_docs_say() -> None:
         "size is missing",
         "colour=blue",
         "colour=green",
+        "colour=red",
         "colour=(missing)",
         "member=true",
         "day",
@@ -50,21 +51,33 @@ def test_each_kind_of_column_becomes_what_the_docs_say() -> None:
     assert X[:, 0].tolist() == [1.0, 2.0, 4.2, 4.0, 5.0, 9.0]  # the hole is the mean of the others
     assert X[:, 1].tolist() == [0, 0, 1, 0, 0, 0]
     assert X[:, 2].tolist() == [0, 1, 0, 0, 0, 0]
-    assert X[:, 4].tolist() == [0, 0, 0, 1, 0, 0]
-    assert X[:, 5].tolist() == [1, 0, 1, 1, 0, 0]
-    assert (X[:, 6] - X[0, 6]).tolist() == [0, 2, 1, 0, 4, 1]
+    assert X[:, 4].tolist() == [1, 0, 1, 0, 1, 0]
+    assert X[:, 5].tolist() == [0, 0, 0, 1, 0, 0]
+    assert X[:, 6].tolist() == [1, 0, 1, 1, 0, 0]
+    assert (X[:, 7] - X[0, 7]).tolist() == [0, 2, 1, 0, 4, 1]
 
 
-def test_standardised_columns_have_mean_zero_and_deviation_one() -> None:
-    _, X = recipe_of(FRAME)
+def scaled(recipe: Recipe) -> np.ndarray:
+    """(p,) which columns are numbers: those that are divided by their deviation."""
+    return np.array([term.kind in ("number", "date") for term in recipe.terms])
+
+
+def test_standardised_columns_have_mean_zero_and_numbers_deviation_one() -> None:
+    recipe, X = recipe_of(FRAME)
+    plain = recipe_of(FRAME, standardize=False)[1]
+    numbers = scaled(recipe)
     assert np.allclose(X.mean(axis=0), 0.0, atol=1e-12)
-    assert np.allclose(X.std(axis=0), 1.0, rtol=1e-12)
+    assert np.allclose(X[:, numbers].std(axis=0), 1.0, rtol=1e-12)
+    centred = plain[:, ~numbers] - plain[:, ~numbers].mean(axis=0)
+    assert np.allclose(X[:, ~numbers], centred, atol=1e-15), "levels and indicators of holes keep their unit"
 
 
-def test_without_an_intercept_columns_are_scaled_but_not_centred() -> None:
+def test_without_an_intercept_numbers_are_scaled_and_nothing_is_centred() -> None:
     recipe, X = recipe_of(FRAME, intercept=False)
+    numbers = scaled(recipe)
     assert not recipe.mean.any()
-    assert np.allclose((X**2).mean(axis=0), 1.0, rtol=1e-12)
+    assert np.allclose((X[:, numbers] ** 2).mean(axis=0), 1.0, rtol=1e-12)
+    assert set(X[:, ~numbers].ravel()) == {0.0, 1.0}
 
 
 @given(
@@ -107,23 +120,74 @@ def test_rows_encode_alike_alone_and_together() -> None:
     assert np.vstack(alone).tobytes() == X.tobytes()
 
 
-def test_values_never_seen_and_holes_never_seen_count_as_average() -> None:
-    recipe, _ = recipe_of(FRAME.dropna().reset_index(drop=True))
+def test_a_number_never_missing_before_is_the_mean_and_a_value_never_seen_has_no_level() -> None:
+    frame = FRAME.assign(size=range(6), colour=["red", "blue", "green"] * 2)
+    recipe, _ = recipe_of(frame, standardize=False)
+    new = pd.DataFrame(
+        {"size": [np.nan] * 2, "colour": ["mauve", None], "member": [True] * 2, "day": ["2020-01-02"] * 2}
+    )
+    X = recipe.encode(open_table(new))
+    names = [term.name for term in recipe.terms]
+    assert X[:, names.index("size")].tolist() == [2.5, 2.5]
+    levels = [names.index(f"colour={level}") for level in ("blue", "green", "red")]
+    assert not X[:, levels].any()
+
+
+def test_a_value_never_seen_is_the_average_row_where_0_in_every_column_is_the_reference() -> None:
+    frame = FRAME.assign(size=range(6), colour=["red", "blue", "green"] * 2)
+    recipe, _ = recipe_of(frame, reference=True)
     new = pd.DataFrame({"size": [np.nan], "colour": ["mauve"], "member": [True], "day": ["2020-01-02"]})
     names = [term.name for term in recipe.terms]
     row = recipe.encode(open_table(new))[0]
-    assert row[names.index("size")] == 0.0
+    assert {"colour=green", "colour=red"} < set(names) and "colour=blue" not in names
     assert all(row[i] == pytest.approx(0.0, abs=1e-12) for i, name in enumerate(names) if name.startswith("colour"))
 
 
-def test_rare_levels_are_pooled_and_take_in_what_was_never_seen() -> None:
-    rng = np.random.default_rng(1)
-    frame = pd.DataFrame({"c": rng.choice(list("aaaabbbccdefg"), 300), "y": rng.integers(0, 2, 300)})
-    recipe, _ = recipe_of(frame, max_levels=3, standardize=False)
-    assert [term.name for term in recipe.terms] == ["c=b", "c=c", "c=(other)"]
-    assert any("pooled as (other)" in note for note in recipe.notes)
+def test_max_levels_pools_the_rarest_which_take_in_what_was_never_seen() -> None:
+    frame = pd.DataFrame({"c": [*"aaaabbbccdde", "f", "g"], "y": [0, 1] * 7})
+    recipe, _ = recipe_of(frame, max_levels=2, standardize=False)
+    assert [term.name for term in recipe.terms] == ["c=a", "c=b", "c=(other)"]
+    assert recipe.columns[0].shares == (4 / 14, 3 / 14, 7 / 14)
+    assert recipe.notes == ("'c' has 7 levels; pooled as (other): 5 beyond --max-levels.",)
     encoded = recipe.encode(open_table(pd.DataFrame({"c": ["zzz", "a", "g"]})))
-    assert encoded.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 1]]
+    assert encoded.tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(("shared", "pooled"), [(30, True), (70, False)])
+def test_values_of_one_row_each_are_pooled_where_most_rows_have_one(shared: int, pooled: bool) -> None:
+    c = [f"shared {i % 3}" for i in range(shared)] + [f"own {i}" for i in range(100 - shared)]
+    recipe, _ = recipe_of(pd.DataFrame({"c": [*c, None], "y": [0, 1] * 50 + [0]}))
+    names = [term.name for term in recipe.terms]
+    if pooled:
+        assert names == ["c=shared 0", "c=shared 1", "c=shared 2", "c=(missing)", "c=(other)"]
+        assert recipe.notes == ("'c' has 74 levels; pooled as (other): 70 that one row has alone.",)
+    else:
+        assert len(names) == 34
+        assert not recipe.notes
+
+
+def test_a_weight_of_two_speaks_for_a_value_as_two_rows_do() -> None:
+    frame = pd.DataFrame({"c": [f"w{i:02}" for i in range(55)], "s": [1.0] * 40 + [2.0] * 15, "y": [0, 1] * 27 + [1]})
+    frame = pd.concat([frame, frame.iloc[[54]]], ignore_index=True)  # all of one row each, it would be an identifier
+    weighted, _ = recipe_of(frame, weights="s")
+    repeated, _ = recipe_of(frame.loc[frame.index.repeat(frame["s"].astype(int))].drop(columns="s"))
+    assert [term.name for term in weighted.terms] == [term.name for term in repeated.terms]
+    assert [term.name for term in weighted.terms] == [f"c=w{i}" for i in range(40, 55)] + ["c=(other)"]
+    assert weighted.notes == repeated.notes
+
+
+@pytest.mark.parametrize("c", [[*"aababbab"], [False, True] * 4, [*"aaaaaa", None, None]])
+def test_two_levels_are_one_column(c: list) -> None:
+    frame = pd.DataFrame({"c": c, "y": [0, 1, 0, 1, 1, 0, 0, 1]})
+    (name,) = thalweg.fit(frame, target="y").feature_names
+    assert name in ("c=b", "c=true", "c=(missing)")
+
+
+def test_a_fit_without_a_penalty_leaves_the_most_frequent_level_out() -> None:
+    frame = pd.DataFrame({"c": [*"aabbbccc"], "y": [0, 1, 0, 1, 1, 0, 0, 1]})
+    assert thalweg.fit(frame, target="y").feature_names == ("c=a", "c=b", "c=c")
+    assert thalweg.fit(frame, target="y", l2=0.0, l1=0.01).feature_names == ("c=a", "c=b", "c=c")
+    assert thalweg.fit(frame, target="y", l2=0.0).feature_names == ("c=a", "c=c")
 
 
 def test_what_deserves_a_note_is_noted() -> None:

@@ -196,7 +196,8 @@ def recipe_lines(model: Model) -> Iterator[tuple[str, str]]:
             yield column.name, words
         elif isinstance(column, CategoryColumn):
             shown = ", ".join(column.levels[:8]) + (" ..." if len(column.levels) > 8 else "")
-            yield column.name, f"{count(len(column.levels), 'level')} against {column.reference!r}: {shown}"
+            against = "" if column.reference is None else f" against {column.reference!r}"
+            yield column.name, f"{count(len(column.levels), 'level')}{against}: {shown}"
         elif isinstance(column, TextColumn):
             what = "word" if column.tokens == "words" else "run of characters"
             weights = "tf-idf, rows of length 1" if column.weights == "tfidf" else "counts"

@@ -34,7 +34,7 @@ _LEARNING = (
     click.option("--only", multiple=True, metavar="COLUMN", help="Learn from these columns only; repeatable."),
     click.option("--drop", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable."),
     click.option("--categorical", multiple=True, metavar="COLUMN", help="Take this column as words; repeatable."),
-    click.option("--max-levels", type=int, help="Levels of a category before pooling.  [default: 100]"),
+    click.option("--max-levels", type=int, help="Levels of a category with a column each.  [default: no limit]"),
     click.option("--text", multiple=True, metavar="COLUMN", help="Learn the words of this column; repeatable."),
     click.option(
         "--tokens", type=click.Choice(TOKEN_NAMES), default="auto", show_default=True, help="What --text counts."

@@ -73,22 +73,24 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class CategoryColumn:
-    """A category: one column for each level but the reference, which all-zeros stands for.
+    """A category: one column for each level, 1 where a row has it and 0 elsewhere.
 
     boolean    whether the raw column holds booleans rather than words
     levels     those with a column of their own; "(missing)" is the level of holes, "(other)" of pooled rare values
-    reference  the most frequent level by weight (false, for booleans)
+    reference  the level that goes without a column, or None: the most frequent by weight (false, for booleans) where
+               there are two levels, and in a fit without a penalty, as all columns add up to the intercept's
     shares     (len(levels),) weighted share of each level in training
 
-    A value that training never saw belongs to "(other)" where rare values were pooled. Else every column takes its
-    training mean: the average row, which after centring contributes nothing. Where there are over 1,000 levels it is
-    the reference instead.
+    A value that training never saw belongs to "(other)" where rare values were pooled. Else it has no level: all
+    columns are 0, as in scikit-learn's one-hot code. Where there is a reference, 0 in all columns would be the
+    reference, so every column takes its training mean instead: the average row, which after centring contributes
+    nothing. Of over 1,000 levels it is the reference nevertheless.
     """
 
     name: str
     boolean: bool
     levels: tuple[str, ...]
-    reference: str
+    reference: str | None
     shares: tuple[float, ...]
 
     SCHEMA: ClassVar = Record(
@@ -111,12 +113,16 @@ class CategoryColumn:
         return (self.name,)
 
     def codes(self) -> tuple[dict[str, int], int, int]:
-        """Known value -> place among the levels (the reference comes after them all), and those of a hole, an unseen.
+        """Known value -> place among the levels, and the places of a hole and of an unseen value.
 
-        `UNSEEN` stands for the average row.
+        The place after them all stands for 0 in every column, as of the reference, `UNSEEN` for the average row.
         """
-        places = {level: i for i, level in enumerate((*self.levels, self.reference))}
-        unseen = places.pop(OTHER, len(self.levels) if len(self.levels) > _MANY else UNSEEN)
+        places = {level: i for i, level in enumerate(self.levels)}
+        zeros = len(self.levels)
+        if self.reference is not None:
+            places[self.reference] = zeros
+        average = self.reference is not None and len(self.levels) <= _MANY
+        unseen = places.pop(OTHER, UNSEEN if average else zeros)
         return places, places.pop(MISSING, unseen), unseen
 
     def terms(self) -> Iterator[Term]:

@@ -23,6 +23,7 @@ Column = NumberColumn | CategoryColumn | TextColumn | MatrixColumns | HashedColu
 
 _FILLED = 2 / 3  # share of cells from which a dense array is the smaller one: 8 bytes a cell against 12 an entry
 _DENSE_COLUMNS = 1500
+_NARROW, _THIN = 150, 1 / 8  # columns up to which, and share of cells from which, a dense array is the faster one
 _DENSE_CELLS = 1 << 27  # 1 GiB
 
 
@@ -102,7 +103,8 @@ def _compressed(columns: Sequence[Column], n: int) -> bool:
         return True
     p = sum(column.width for column in columns)
     most = sum(1 if isinstance(column, CategoryColumn) else column.width for column in columns)
-    return (p > _DENSE_COLUMNS or n * p > _DENSE_CELLS) and most < _FILLED * p
+    large = p > _DENSE_COLUMNS or n * p > _DENSE_CELLS
+    return most < _FILLED * p if large else p > _NARROW and most < _THIN * p
 
 
 _TURNED = 256  # rows turned from columns at a time: few enough that both stay in the cache
@@ -116,7 +118,10 @@ class Encoder:
         self._mean, self._scale = mean, scale
         # numbers fill their columns anyway, so they are centred as they stand: implicitly, a timestamp would cancel
         full = [np.full(column.width, isinstance(column, NumberColumn)) for column in columns]
-        self._full = np.concatenate(full) if full else np.zeros(0, dtype=bool)
+        applied = np.concatenate(full) if full else np.zeros(0, dtype=bool)
+        later_mean, later_scale = np.where(applied, 0.0, mean), np.where(applied, 1.0, scale)
+        self._later_mean = later_mean if later_mean.any() else None
+        self._later_scale = later_scale if (later_scale != 1.0).any() else None
 
     def dense(self, chunk: Chunk) -> np.ndarray:
         """(m, p), centred and scaled."""
@@ -146,9 +151,7 @@ class Encoder:
 
     def standing_for(self, X: Csr) -> Csr:
         """What `sparse` made, with the mean and the scale that it did not apply."""
-        mean, scale = np.where(self._full, 0.0, self._mean), np.where(self._full, 1.0, self._scale)
-        centred, scaled = bool(mean.any()), bool((scale != 1.0).any())
-        return Csr(X.indptr, X.indices, X.data, X.p, mean if centred else None, scale if scaled else None)
+        return Csr(X.indptr, X.indices, X.data, X.p, self._later_mean, self._later_scale)
 
 
 class _Numbers:

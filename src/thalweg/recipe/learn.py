@@ -18,6 +18,7 @@ from thalweg.recipe.target import LabelColumn, Target, find, row_weights
 from thalweg.recipe.text import TextOptions, learn_text
 
 _IDENTIFIER_ROWS = 20  # fewer distinct words than this may well be a category that happens not to repeat
+_MOST = 0.5  # share of the rows with values of their own from which these are pooled (docs/decisions/0010-levels.md)
 
 
 def learn(
@@ -30,16 +31,21 @@ def learn(
     drop: Sequence[str] = (),
     positive: Any = None,
     categorical: Sequence[str] = (),
-    max_levels: int = 100,
+    max_levels: int | None = None,
     standardize: bool = True,
     intercept: bool = True,
+    reference: bool = False,
     training: np.ndarray | None = None,
     missing: tuple[str, ...] = DEFAULT_MISSING,
     text: TextOptions | None = None,
 ) -> Recipe:
     """Learn from the rows of the mask `training` (n,), or all, that have a weight above 0.
 
-    `positive` is the label that is 1, where the target is the name of a column.
+    positive    the label that is 1, where the target is the name of a column
+    max_levels  most levels of a category with a column each; None: no limit
+    reference   whether the most frequent level of every category goes without a column, as a fit without a penalty
+                needs it; else only that of a category of two levels does
+
     Raises UsageError where roles contradict each other, DataError where a column cannot be used.
     """
     text = text or TextOptions()
@@ -49,7 +55,7 @@ def learn(
     labels = asked.found(lambda name, positive: find(table, name, _CONDITION, positive))
     texts = [name for name in names if table.columns[name] in ("text", "boolean") or name in categorical]
     texts = [name for name in texts if name not in text.columns]
-    builder = Builder(standardize, intercept, max_levels)
+    builder = Builder(standardize, intercept, max_levels, reference)
     for name in texts:
         if name not in categorical and table.columns[name] == "text":
             _refuse_mostly_numbers(table, name, missing)
@@ -129,8 +135,9 @@ def _looks_like(table: Table, name: str, missing: tuple[str, ...]) -> list[str]:
 class Builder:
     """A recipe being learnt: columns, their means and scales, and notes, gathered in the order of the table."""
 
-    def __init__(self, standardize: bool, intercept: bool, max_levels: int) -> None:
-        self.standardize, self.intercept, self.max_levels = standardize, intercept, max_levels
+    def __init__(self, standardize: bool, intercept: bool, max_levels: int | None, reference: bool) -> None:
+        self.standardize, self.intercept = standardize, intercept
+        self.max_levels, self.reference = max_levels, reference
         self.columns: list[Column] = []
         self.mean: list[float] = []
         self.scale: list[float] = []
@@ -151,8 +158,9 @@ class Builder:
         if found.separates:
             self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
         column = NumberColumn(found.name, found.kind, found.mean, holes)
-        share = found.hole_weight / found.weight
-        self._add(column, [(found.mean, found.variance), (share, share * (1.0 - share))])
+        square = found.variance if self.intercept else found.variance + found.mean * found.mean
+        scale = square**0.5 if self.standardize and square > 0.0 else 1.0
+        self._add(column, [found.mean, found.hole_weight / found.weight][: column.width], scale)
 
     def category(self, found: LevelCounts, boolean: bool) -> None:
         if len(found.levels) == 1 and not found.lost:
@@ -168,22 +176,37 @@ class Builder:
             return
         if found.separates:
             self.notes.append(f"{found.name!r} alone separates the classes: does it leak the answer?")
-        levels = sorted(found.levels, key=lambda level: (-level.weight, level.name))
-        kept, pooled = levels[: self.max_levels], levels[self.max_levels :]
-        total = sum(level.weight for level in levels) + found.lost_weight
-        shares = {level.name: level.weight / total for level in kept}
-        if pooled or found.lost:
-            shares[OTHER] = (sum(level.weight for level in pooled) + found.lost_weight) / total
-            self.notes.append(
-                f"{found.name!r} has {len(levels) + found.lost:,} levels; the {len(pooled) + found.lost:,} rarest are "
-                f"pooled as {OTHER} "
-                "(--max-levels)."
-            )
-        reference = "false" if boolean and "false" in shares else kept[0].name
+        shares = self._shares(found)
+        if not shares:
+            self.notes.append(f"{found.name!r} has no value that enough rows share: dropped.")
+            return
+        reference = None
+        if self.reference or len(shares) == 2:  # two columns would say the same twice
+            reference = "false" if boolean and "false" in shares else next(iter(shares))
         names = sorted(name for name in shares if name not in (reference, OTHER, MISSING))
         names += [name for name in (MISSING, OTHER) if name in shares and name != reference]
         column = CategoryColumn(found.name, boolean, tuple(names), reference, tuple(shares[name] for name in names))
-        self._add(column, [(shares[name], shares[name] * (1.0 - shares[name])) for name in names])
+        self._add(column, column.shares)
+
+    def _shares(self, found: LevelCounts) -> dict[str, float]:
+        """Shares of the weight of the levels that get a column, the most frequent first, and of the pooled ones."""
+        levels = sorted(found.levels, key=lambda level: (-level.weight, level.name))
+        single = _single(found)
+        shared = [level for level in levels if level.name not in single]
+        kept = shared[: self.max_levels]
+        total = sum(level.weight for level in levels) + found.lost_weight
+        shares = {level.name: level.weight / total for level in kept}
+        if kept and (len(kept) < len(levels) or found.lost):
+            pooled = sum(level.weight for level in levels if level.name not in shares) + found.lost_weight
+            shares[OTHER] = pooled / total
+            why = {
+                "beyond --max-levels": len(shared) - len(kept),
+                "that one row has alone": len(single),
+                "of the rarest, too many to remember": found.lost,
+            }
+            counts = ", ".join(f"{count:,} {words}" for words, count in why.items() if count)
+            self.notes.append(f"{found.name!r} has {len(levels) + found.lost:,} levels; pooled as {OTHER}: {counts}.")
+        return shares
 
     def text(self, column: TextColumn, lost: int = 0, at_most: int = 0) -> None:
         """Words are not standardised: their weights are of one scale already, and a rare word is not to be blown up.
@@ -215,10 +238,25 @@ class Builder:
             missing=missing,
         )
 
-    def _add(self, column: Column, moments: list[tuple[float, float]]) -> None:
-        """The column with its means and scales; without an intercept nothing is centred, or one would slip in."""
+    def _add(self, column: Column, means: Sequence[float], scale: float = 1.0) -> None:
+        """The column with its means, and the scale of a number.
+
+        What is 0 or 1, a level or an indicator, is not scaled: divided by its deviation, a level of few rows would
+        hardly be held by the penalty. Without an intercept nothing is centred, or one would slip in.
+        """
         self.columns.append(column)
-        for _, (mean, variance) in zip(range(column.width), moments, strict=False):
-            square = variance if self.intercept else variance + mean**2
-            self.mean.append(mean if self.standardize and self.intercept else 0.0)
-            self.scale.append(square**0.5 if self.standardize and square > 0.0 else 1.0)
+        self.mean += means if self.standardize and self.intercept else [0.0] * column.width
+        self.scale += [scale, *[1.0] * (column.width - 1)]
+
+
+def _single(found: LevelCounts) -> set[str]:
+    """The values that one row has alone, where most rows have such a value: then they tell rows apart, not kinds.
+
+    A weight of 2 is two rows.
+    """
+    words = [level for level in found.levels if level.name != MISSING]
+    single = [level for level in words if max(level.rows, level.weight) < 2]
+    alone = sum(level.weight for level in single) + found.lost_weight
+    total = sum(level.weight for level in words) + found.lost_weight
+    many = len(single) + found.lost >= _IDENTIFIER_ROWS
+    return {level.name for level in single} if many and (found.lost or alone > _MOST * total) else set()

@@ -32,11 +32,12 @@ class Recipe:
     """Raw columns -> (n, p) matrix (raw - mean) / scale.
 
     columns         in the order of the table they were learnt from
-    mean, scale     (p,) weighted means and standard deviations over the training rows; 0 and 1 where a column is not
-                    centred or scaled, and a scale of infinity where a column of arrays is constant
+    mean, scale     (p,) weighted means of the columns, and standard deviations of numbers, over the training rows; 0
+                    and 1 where a column is not centred or scaled, and a scale of infinity where a column of arrays is
+                    constant
     target          its columns, and how they become labels; None for arrays
     weights, offset columns of that role, or None; for arrays, offset is "offset" where there was one
-    standardized    whether columns are centred and scaled; words never are
+    standardized    whether columns are centred, and numbers scaled; words are neither
     notes           what is worth knowing: columns dropped, pooled, suspicious
     missing         texts that are holes
     """
@@ -81,6 +82,24 @@ class Recipe:
     def terms(self) -> tuple[Term, ...]:
         """(p,) the matrix's columns."""
         return tuple(term for column in self.columns for term in column.terms())
+
+    @property
+    def mean_squares(self) -> np.ndarray:
+        """(p,) mean squares of the matrix's columns over the training rows, NaN where they are not known.
+
+        Where columns are standardised, 1 also stands for words, of which nothing better is known.
+        """
+        usual = 1.0 if self.standardized else np.nan
+        squares, j = np.full(self.p, usual), 0
+        for column in self.columns:
+            mean = self.mean[j : j + column.width]
+            if isinstance(column, CategoryColumn):
+                shares = np.array(column.shares)
+                squares[j : j + column.width] = shares - 2.0 * mean * shares + mean**2
+            elif isinstance(column, NumberColumn) and column.holes:
+                squares[j + 1] = mean[1] * (1.0 - mean[1]) if mean[1] > 0.0 else np.nan
+            j += column.width
+        return squares
 
     @property
     def matrix(self) -> MatrixColumns | None:

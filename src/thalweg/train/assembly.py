@@ -69,7 +69,7 @@ def fit(
     """Fit a logistic regression and prove how close to the optimum it is.
 
     It minimises 1/S·Σ sᵢ·loss(yᵢ, zᵢ) + l2/2·‖w‖² + l1·‖w‖₁ over w and an unpenalised intercept, w on standardised
-    columns unless `standardize` is false.
+    columns unless `standardize` is false: numbers divided by their deviation, levels and indicators 0 or 1, centred.
 
     rows          a path (csv, tsv, parquet, json lines, libsvm), SQL with `database` or `connection`, a pandas or
                   polars frame, an Arrow table, or arrays (X, y) of shapes (n, p) and (n,), X a SciPy sparse matrix too
@@ -90,7 +90,8 @@ def fit(
     rate, schedule, batch_size, epochs, average, seed
                   of the gradient methods; an option the method has no use for is refused
     only, drop    columns to use or to leave out; categorical: number columns that are names
-    max_levels    most levels of a category with a column each, 100 unless told; rarer ones are pooled
+    max_levels    most levels of a category with a column each, None: no limit; the rarest are pooled, and always those
+                  seen in one row only
     text          columns of text, each word of which becomes a column; how: tokens ("auto", "words", "characters"),
                   ngrams (longest run of tokens that counts as one), text_weights ("tfidf", "counts"), min_rows (rows
                   a word must stand in)
@@ -120,7 +121,8 @@ def fit(
     _refuse_stream_options(given)
     request = requested(rows, given)
     trace = Trace()
-    ran = run(request.prepared.rows, request.options, (trace, *observers), request.prepared.holdout)
+    prepared = request.prepared
+    ran = run(prepared.rows, request.options, (trace, *observers), prepared.holdout, prepared.recipe.mean_squares)
     return warn_unfinished(model_of(request, ran, trace))
 
 

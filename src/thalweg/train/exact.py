@@ -177,8 +177,7 @@ class Exact:
         asked, options = self.asked, self.options
         recipe = learning.recipe(
             self.target, self.names, options.standardize, options.intercept,
-            100 if asked.max_levels is None else asked.max_levels, asked.weights, asked.offset, self.missing,
-            self.stream.name,
+            asked.max_levels, options.unpenalised, asked.weights, asked.offset, self.missing, self.stream.name,
         )  # fmt: skip
         negative = learning.total - learning.positive
         if min(negative, learning.positive) <= 0.0:
@@ -231,7 +230,8 @@ class Exact:
         observers: list[Observer] = [self.trace, *self.observers]
         try:
             with engine.running():
-                solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled)
+                solution = run_stages(rows, plan, options, l2, observers, None, clock, engine, begun, sampled,
+                                      learnt.recipe.mean_squares)  # fmt: skip
         except KeyboardInterrupt:  # before the first pass over all rows ended: what the samples led to is what there is
             if learnt.begun is None or not learnt.begun.rows:
                 raise

@@ -61,6 +61,11 @@ class Options:
     threads: int | None = None
     kernel: str = "auto"
 
+    @property
+    def unpenalised(self) -> bool:
+        """Whether there is no penalty at all."""
+        return self.l2 == 0.0 and self.l1 == 0.0
+
     def __post_init__(self) -> None:
         for name in _AT_LEAST_ONE:
             self._check(name, "a whole number of at least 1", lambda value: int(value) == value >= 1)

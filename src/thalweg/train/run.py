@@ -51,8 +51,11 @@ def run(
     options: Options,
     observers: Sequence[Observer] = (),
     holdout: MemoryRows | None = None,
+    squares: np.ndarray | None = None,
 ) -> Run:
     """Minimise P on the rows.
+
+    squares  (p,) mean squares of the columns, NaN where they are not known
 
     Raises DataError where X holds NaN or infinity, naming row and column: looked for only when P says so, since a
     search costs a pass.
@@ -65,7 +68,7 @@ def run(
     try:
         with engine.running():
             plan = stages(options, method, rows.n, rows.p)
-            solution = run_stages(rows, plan, options, l2, observers, holdout, clock, engine)
+            solution = run_stages(rows, plan, options, l2, observers, holdout, clock, engine, squares=squares)
     except RunError:
         refuse_non_finite(rows.X)
         raise
@@ -110,6 +113,7 @@ def run_stages(
     engine: Engine,
     begun: Begun | None = None,
     tell: Callable[[Begun], None] | None = None,
+    squares: np.ndarray | None = None,
 ) -> Solution:
     """The stages of a plan, one after another; `begun` stands for those on samples.
 
@@ -160,7 +164,8 @@ def run_stages(
         value, sampled = float(solution.at.value[0]), part.n
         if not last and isinstance(stage.optimizer, Newton):
             # the gap that a sample's optimum has on all rows is about d/(2·rows of the sample)
-            theta, metric = warm_start(theta, solution.state.metric, part, options.standardize)
+            known = np.full(rows.p, 1.0 if options.standardize else np.nan) if squares is None else squares
+            theta, metric = warm_start(theta, solution.state.metric, part, known)
             warm = {"metric": metric, "expected": objective.d / (2.0 * part.n)}
     if solution.outcome is Outcome.STALLED:
         solution = _by_another(objective, solution, stage, options, observers, loss, clock)

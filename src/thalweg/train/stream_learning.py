@@ -238,7 +238,8 @@ class StreamLearning:
         order: Sequence[str],
         standardize: bool,
         intercept: bool,
-        max_levels: int,
+        max_levels: int | None,
+        reference: bool,
         weights: str | None,
         offset: str | None,
         missing: tuple[str, ...],
@@ -247,7 +248,7 @@ class StreamLearning:
         """What `recipe.learn` learns from the same rows in memory."""
         if not self.total > 0.0:
             raise DataError(f"{place}: no row has a weight above 0.")
-        builder = Builder(standardize, intercept, max_levels)
+        builder = Builder(standardize, intercept, max_levels, reference)
         for name in order:
             if name in self._numbers:
                 builder.number(self._numbers[name].statistics(name, self.what.numbers[name], self.weighed, self.total))

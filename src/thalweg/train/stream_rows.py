@@ -18,6 +18,8 @@ from thalweg.train.row_check import CheckedRows, RowCheck
 
 Deferred = Callable[[], Block]
 
+_COMPRESSED_ROWS = 5_000  # of a block at least: compressed they take little room, and each block adds up p sums
+
 
 class OtherRows(DataError):
     """A pass met other rows than the first one did."""
@@ -59,6 +61,8 @@ class StreamRows:
     def pieces(self, at: Position | None = None) -> Iterator[tuple[Position, float | None, list[Deferred]]]:
         """For each chunk where the next one begins, the share of the rows then read, and its blocks."""
         size, mark = rows_per_block(self.p), 0
+        if self.recipe.compressed:
+            size = max(size, _COMPRESSED_ROWS)
         for rows in self.source.rows(at):
             mark = marked(rows.y, mark)
             count = max(1, -(-rows.chunk.n // size))

@@ -10,23 +10,28 @@ from thalweg.optimizers.linear import solve_symmetric
 from thalweg.rows import Csr, Rows, column_squares
 
 _FEW = 100
-_UNSEEN = 0.1  # share of a column's variance below which a sample has not seen the column
+_UNSEEN = 0.1  # share of a column's mean square below which a sample has not seen the column
 
 
-def warm_start(theta: np.ndarray, hessian: np.ndarray, rows: Rows, standardized: bool) -> tuple[np.ndarray, np.ndarray]:
+def warm_start(
+    theta: np.ndarray, hessian: np.ndarray, rows: Rows, squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """theta (d, 1) drawn towards zero, and the Hessian (d, d) to begin with, from those at the optimum of a sample.
 
     A weight gets a ridge where few rows tell its column from a constant: a normal prior of standard deviation 2 for
-    their log-odds. standardized: every column has variance 1 on all rows, and curvature accordingly.
+    their log-odds. A column that the sample has not seen gets the mean curvature of columns of its mean square.
+
+    squares  (p,) mean squares of the columns over all rows, NaN where they are not known
     """
     p = rows.p
-    variance, telling = _columns(rows)
+    found, telling = _columns(rows)
     ridge = np.zeros(len(theta))
-    ridge[:p] = np.where(telling < _FEW, variance / (4.0 * np.maximum(telling, 1.0)), 0.0)
+    ridge[:p] = np.where(telling < _FEW, found / (4.0 * np.maximum(telling, 1.0)), 0.0)
     steady = solve_symmetric(hessian + np.diag(ridge), hessian @ theta)
-    if standardized:
-        curvature = float(hessian[p, p]) if len(theta) > p else float(np.diag(hessian).mean())
-        ridge[:p] += np.where(variance < _UNSEEN, curvature, 0.0)
+    # an intercept is a column of ones
+    diagonal = np.diag(hessian)
+    curvature = diagonal[p] if len(theta) > p else diagonal.sum() / max(float(found.sum()), 1e-300)
+    ridge[:p] += np.where(found < _UNSEEN * squares, curvature * squares, 0.0)
     return steady, hessian + np.diag(ridge)
 
 
