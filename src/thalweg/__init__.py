@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from thalweg.descent.descend import descend
     from thalweg.errors import (
         CheckpointError,
+        ConvergenceWarning,
         DataError,
         ModelFileError,
         OutputError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Certificate": "thalweg.certificate",
     "CheckpointError": "thalweg.errors",
+    "ConvergenceWarning": "thalweg.errors",
     "DataError": "thalweg.errors",
     "Event": "thalweg.events",
     "LogisticRegression": "thalweg.estimator",
@@ -56,6 +58,7 @@ _MODULES = ("figures", "textbook")
 __all__ = [
     "Certificate",
     "CheckpointError",
+    "ConvergenceWarning",
     "DataError",
     "Event",
     "LogisticRegression",

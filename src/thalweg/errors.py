@@ -9,6 +9,9 @@
     ├── RunError         the run itself could not go on                                  (exit code 1)
     └── OptionalDependencyError   a library for this feature is not installed            (exit code 1)
 
+    UserWarning
+    └── ConvergenceWarning   a run ended before it reached what was asked of it
+
 `UsageError` and `DataError` are also `ValueError`, as callers of scikit-learn expect.
 """
 
@@ -47,3 +50,7 @@ class RunError(ThalwegError):
 
 class OptionalDependencyError(ThalwegError, ImportError):
     """A library that this feature needs is not installed; the message names the command that installs it."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A run ended before it reached what was asked of it."""

@@ -1,6 +1,7 @@
 """The command line, `thalweg COMMAND`. Only click is imported before a command runs."""
 
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -47,9 +48,11 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of a command line, its complaint written to stderr as one sentence."""
     try:
-        from thalweg.errors import ThalwegError
+        from thalweg.errors import ConvergenceWarning, ThalwegError
 
-        return _run(arguments, ThalwegError)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # commands print how a run ended
+            return _run(arguments, ThalwegError)
     except KeyboardInterrupt as interrupt:
         return complain(f"interrupted. {interrupt}".rstrip(), 130)
 

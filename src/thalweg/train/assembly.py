@@ -1,12 +1,14 @@
 """Request in, model out: the one assembly every face calls."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thalweg.errors import UsageError
+from thalweg.errors import ConvergenceWarning, UsageError
 from thalweg.events import Observer
 from thalweg.model import Model
 from thalweg.observers import Trace
+from thalweg.stopping import Outcome
 from thalweg.train.options import flag, plain
 from thalweg.train.request import model_of, requested, source_of
 from thalweg.train.run import run
@@ -97,20 +99,29 @@ def fit(
     checkpoint    of a stream: a folder to keep the run's place in, `every` so often ("60s", "5m"); `resume` goes on
     observers     called with each `thalweg.events.Event`
 
-    Ctrl-C ends the run and returns the best model so far. Raises UsageError for options that contradict each other,
-    DataError for rows that cannot be used, RunError where the objective overflows.
+    Ctrl-C ends the run, warns with a ConvergenceWarning and returns the best model so far. Raises UsageError for
+    options that contradict each other, DataError for rows that cannot be used, RunError where the objective overflows.
     """
     given = plain({name: value for name, value in locals().items() if name not in ("rows", "observers")})
     if stream:
         # streams need readers that arrays and tables in memory do not
         from thalweg.train.stream import fit_stream
 
-        return fit_stream(rows, given, source_of(given), observers)
-    _refuse_stream_options(given)
-    request = requested(rows, given)
-    trace = Trace()
-    ran = run(request.prepared.rows, request.options, (trace, *observers), request.prepared.holdout)
-    return model_of(request, ran, trace)
+        model = fit_stream(rows, given, source_of(given), observers)
+    else:
+        _refuse_stream_options(given)
+        request = requested(rows, given)
+        trace = Trace()
+        ran = run(request.prepared.rows, request.options, (trace, *observers), request.prepared.holdout)
+        model = model_of(request, ran, trace)
+    warn_unfinished(model)
+    return model
+
+
+def warn_unfinished(model: Model) -> None:
+    """Warn the caller of `fit` of a model that is not what was asked for."""
+    if model.outcome is Outcome.INTERRUPTED:
+        warnings.warn(model.sentence, ConvergenceWarning, stacklevel=3)
 
 
 def _refuse_stream_options(given: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A path over l1, from the strength that keeps all weights at zero downwards, each begun where the last one ended."""
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from inspect import signature
@@ -11,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from thalweg.engines import Threads
-from thalweg.errors import RunError, UsageError
+from thalweg.errors import ConvergenceWarning, RunError, UsageError
 from thalweg.events import Observer
 from thalweg.kernels import Want
 from thalweg.model import Model
@@ -93,7 +94,8 @@ def fit_path(
     options    every other keyword of `thalweg.fit` but method, l1, l2 and patience, with the same meaning
 
     Raises UsageError for strengths that are none, and all that `thalweg.fit` raises. Ctrl-C ends the path with the
-    strengths done so far. Source: Friedman, Hastie and Tibshirani, Regularization Paths, 2010.
+    strengths done so far, and warns with a ConvergenceWarning. Source: Friedman, Hastie and Tibshirani, Regularization
+    Paths, 2010.
     """
     own = {name: parameter.default for name, parameter in signature(fit).parameters.items()}
     refused = {"method": f"a path is fitted by {_METHOD}", "l1": "l1s gives the strengths", "l2": "l1_ratio gives it",
@@ -112,10 +114,13 @@ def fit_path(
             raise UsageError(f"{name} is {share!r}, but must lie above 0 and not above 1.")
     request = requested(rows, plain({**own, **options, "target": target, "method": _METHOD}))
     try:
-        return _Walk(request, float(l1_ratio), observers).go(int(points or 100), float(ratio), l1s)
+        path = _Walk(request, float(l1_ratio), observers).go(int(points or 100), float(ratio), l1s)
     except RunError:
         refuse_non_finite(request.prepared.rows.X)
         raise
+    if path.interrupted:
+        warnings.warn("Interrupted: the strengths done so far were kept.", ConvergenceWarning, stacklevel=2)
+    return path
 
 
 class _Walk:
