@@ -18,6 +18,7 @@ FLOORS: list[list[str]] = [
     [
         "errors",
         "names",
+        "signals",
         "output",
         "ahead",
         "interrupts",
@@ -44,7 +45,7 @@ RANK = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, na
 # Heavy and optional libraries, and the only files that may import each.
 HOMES: dict[str, set[str]] = {
     "click": {
-        "cli/__init__.py",
+        "cli/commands.py",
         "cli/options.py",
         "cli/fit.py",
         "cli/path.py",

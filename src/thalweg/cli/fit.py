@@ -1,14 +1,20 @@
 """`thalweg fit`: rows in, a model file out."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from thalweg import signals
+from thalweg.cli.commands import interrupted
 from thalweg.cli.footprint import give_back
+from thalweg.cli.keeping import Keeping
 from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
 from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
+
+if TYPE_CHECKING:
+    from thalweg.events import Observer
 
 
 @click.command("fit", short_help="Fit a model to a table of rows.")
@@ -57,20 +63,24 @@ def command(
 
     try:
         with progress_observer(progress) as observers:
-            model = fit(rows, holdout=held_out(holdout), observers=(*observers, give_back), **given, **keywords)
+            watching: tuple[Observer, ...] = (*observers, give_back, Keeping())
+            model = fit(rows, holdout=held_out(holdout), observers=watching, **given, **keywords)
     except KeyboardInterrupt as early:
         raise KeyboardInterrupt(f"There is no model yet to keep. {early}".rstrip()) from None
     if model.outcome is Outcome.DIVERGING:
         click.echo(f"thalweg: {model.sentence} No model was written.", err=True)
         return 1
     model.save(path)
+    signals.keep(signals.NOTHING, f"The model is in {path}.")
     if json_:
         print_json(summary(model, path))
     else:
         from thalweg.report import fitted, show
 
         show(fitted(model, path))
-    return 130 if model.outcome is Outcome.INTERRUPTED else 0
+    if model.outcome is Outcome.INTERRUPTED:
+        return interrupted(f"The best point so far is in {path}.")
+    return interrupted(f"The run had ended: its model is in {path}.") if signals.asked() else 0
 
 
 def output_path(train: str | None, output: str | None) -> Path:

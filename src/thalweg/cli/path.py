@@ -1,12 +1,18 @@
 """`thalweg path`: many strengths of l1, each with its proof."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from thalweg import signals
+from thalweg.cli.commands import interrupted
 from thalweg.cli.fit import output_path, refuse_output
+from thalweg.cli.keeping import Keeping
 from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
+
+if TYPE_CHECKING:
+    from thalweg.events import Observer
 
 
 @click.command("path", short_help="Fit a table for many strengths of l1.")
@@ -38,7 +44,8 @@ def command(
     from thalweg.train.path import fit_path
 
     with progress_observer(progress) as observers:
-        path = fit_path(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
+        watching: tuple[Observer, ...] = (*observers, Keeping(many=True))
+        path = fit_path(rows, holdout=held_out(holdout), observers=watching, **given, **keywords)
     if output is not None:
         path.model(path.best).save(output)
     if json_:
@@ -65,4 +72,6 @@ def command(
         from thalweg.report import path_table, show
 
         show(path_table(path, output))
-    return 130 if path.interrupted else 0
+    if path.interrupted or signals.asked():
+        return interrupted(f"Strengths done: {len(path.l1)}.")
+    return 0
