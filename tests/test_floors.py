@@ -19,6 +19,7 @@ FLOORS: list[list[str]] = [
         "errors",
         "names",
         "signals",
+        "memory",
         "output",
         "ahead",
         "interrupts",

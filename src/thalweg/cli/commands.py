@@ -3,12 +3,14 @@
 import sys
 import warnings
 from importlib import import_module
+from traceback import clear_frames
 from typing import Any
 
 import click
 
 from thalweg import signals
 from thalweg.errors import ConvergenceWarning, ThalwegError
+from thalweg.memory import STREAM, shortage
 
 COMMANDS = {
     "fit": "thalweg.cli.fit",
@@ -80,11 +82,22 @@ def _run(arguments: list[str] | None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough; the null device keeps the exit from complaining
         sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
         return 0
-    except MemoryError:
-        return complain("there is not enough memory; --stream takes the rows in pieces, smaller --bits less of it.", 1)
-    except OSError as error:
-        return complain(f"{error.filename or 'standard output'}: {error.strerror or error}.", 1)
+    except Exception as error:
+        clear_frames(error.__traceback__)  # where memory ran out there is none for words before some is given back
+        sentence = shortage(error, _way_out(sys.argv[1:] if arguments is None else arguments))
+        if sentence is None and isinstance(error, OSError):
+            sentence = f"{error.filename or 'standard output'}: {error.strerror or error}."
+        if sentence is None:
+            raise
+        return complain(sentence, 1)
     return result if isinstance(result, int) else 0
+
+
+def _way_out(arguments: list[str]) -> str:
+    """What needs less memory than that command line."""
+    if "--stream" in arguments:
+        return "smaller --bits need less" if "sgd" in arguments else "fewer --threads and fewer columns need less"
+    return {"fit": STREAM, "path": "fewer columns need less"}.get(next(iter(arguments), ""), "")
 
 
 def complain(sentence: str, code: int) -> int:

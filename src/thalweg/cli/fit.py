@@ -9,6 +9,7 @@ from thalweg import signals
 from thalweg.cli.commands import interrupted
 from thalweg.cli.footprint import give_back
 from thalweg.cli.keeping import Keeping
+from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
 from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
@@ -54,6 +55,7 @@ def command(
     thalweg fit clicks.parquet --target click --method sgd --stream
     thalweg fit --sql "SELECT * FROM loans" --database bank.duckdb --target default -o loans.thalweg
     """
+    check_libraries()
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     path = output_path(train, output)
     refuse_output(path, train)
@@ -61,6 +63,7 @@ def command(
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
 
+    check_work()
     try:
         with progress_observer(progress) as observers:
             watching: tuple[Observer, ...] = (*observers, give_back, Keeping())

@@ -8,6 +8,7 @@ from thalweg import signals
 from thalweg.cli.commands import interrupted
 from thalweg.cli.fit import output_path, refuse_output
 from thalweg.cli.keeping import Keeping
+from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
 
@@ -34,6 +35,7 @@ def command(
     \b
     thalweg path reviews.csv --target stars --text review --holdout 0.2 -o best.thalweg
     """
+    check_libraries()
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     if output is not None:
         if holdout is None:
@@ -43,6 +45,7 @@ def command(
     from thalweg.observers.progress import progress_observer
     from thalweg.train.path import fit_path
 
+    check_work()
     with progress_observer(progress) as observers:
         watching: tuple[Observer, ...] = (*observers, Keeping(many=True))
         path = fit_path(rows, holdout=held_out(holdout), observers=watching, **given, **keywords)
