@@ -277,6 +277,7 @@ def test_ctrl_c_saves_the_model_so_far_and_exits_130(folder: Path) -> None:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Interrupted" in out and "Traceback" not in err
+    assert err.splitlines()[-1] == "thalweg: interrupted. The best point so far is in big.thalweg."
     assert load(folder / "big.thalweg").outcome.name == "INTERRUPTED"
 
 

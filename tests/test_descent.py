@@ -24,7 +24,7 @@ from thalweg.descent import (
 )
 from thalweg.descent.differences import central, central_with_error
 from thalweg.descent.measured import Measured
-from thalweg.errors import DataError, OptionalDependencyError, RunError, UsageError
+from thalweg.errors import ConvergenceWarning, DataError, OptionalDependencyError, RunError, UsageError
 
 
 def parabola(x: np.ndarray) -> float:
@@ -201,7 +201,8 @@ def test_ctrl_c_keeps_the_way_so_far() -> None:
             raise KeyboardInterrupt
         return 2 * (x - 3.0)
 
-    descent = descend(parabola, [[0.0], [1.0]], pressed)
+    with pytest.warns(ConvergenceWarning, match="from 1 of 2 starts"):
+        descent = descend(parabola, [[0.0], [1.0]], pressed)
     assert len(descent.paths) == 1
     assert descent.best.ending is Ending.INTERRUPTED
     assert len(descent.paths[0].points) > 2

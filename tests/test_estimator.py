@@ -1,5 +1,6 @@
 """The scikit-learn face: scikit-learn's checks, scikit-learn's minima, its warnings, tools and callbacks."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, make_classification
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import LogisticRegression as Reference
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curve
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -320,22 +323,77 @@ def test_separated_classes_without_a_penalty_warn():
         LogisticRegression(C=np.inf).fit(X, [0, 0, 1, 1])
 
 
-def test_ctrl_c_keeps_the_best_point_and_warns(made, monkeypatch):
-    X, y = made
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps of gradient descent so far, the sixth of which meets Ctrl-C."""
     step, steps = GradientDescent.step, []
 
     def interrupted(self, *arguments):
-        if len(steps) == 5:
-            raise KeyboardInterrupt
         steps.append(1)
+        if len(steps) == 6:
+            raise KeyboardInterrupt
         return step(self, *arguments)
 
     monkeypatch.setattr(GradientDescent, "step", interrupted)
-    with pytest.warns(ConvergenceWarning, match="Interrupted: the best point so far was kept"):
-        model = LogisticRegression(solver="gd").fit(X, y)
+    return steps
+
+
+def test_ctrl_c_is_raised_once_the_best_point_is_on_the_estimator(made, steps):
+    X, y = made
+    model = LogisticRegression(solver="gd")
+    with pytest.raises(KeyboardInterrupt, match="Interrupted: the best point so far was kept"):
+        model.fit(X, y)
     assert model.outcome_ is Outcome.INTERRUPTED
-    assert model.n_iter_.tolist() == [5]
+    assert model.n_iter_.tolist() == [5] and len(model.history_) == 6
+    assert model.certificate_.gap is not None
     assert model.score(X, y) > 0.7
+
+
+SEARCHES = {
+    "a search": lambda model, X, y: GridSearchCV(model, {"C": [0.1, 1.0]}, cv=2, error_score=0.0).fit(X, y),
+    "cross validation": lambda model, X, y: cross_val_score(model, X, y, cv=3, error_score=0.0),
+    "a pipeline": lambda model, X, y: make_pipeline(StandardScaler(), model).fit(X, y),
+    "a pipeline searched": lambda model, X, y: GridSearchCV(
+        make_pipeline(StandardScaler(), model), {"logisticregression__C": [0.1, 1.0]}, cv=2
+    ).fit(X, y),
+    "calibration": lambda model, X, y: CalibratedClassifierCV(model).fit(X, y),
+    "a learning curve": lambda model, X, y: learning_curve(model, X, y, cv=2, error_score=0.0),
+    "selection of features": lambda model, X, y: RFE(model, n_features_to_select=3).fit(X, y),
+    "bagging": lambda model, X, y: BaggingClassifier(model, 3).fit(X, y),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_ctrl_c_ends_what_fits_many_models(made, steps, name):
+    with pytest.raises(KeyboardInterrupt):
+        SEARCHES[name](LogisticRegression(solver="gd"), *made)
+    assert len(steps) == 6, "no fit was begun after it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["worker", "caller"])
+def test_ctrl_c_ends_a_search_on_several_processes(who, tmp_path):
+    (tmp_path / "search.py").write_text(
+        "import os, signal, threading\n"
+        "import numpy as np\n"
+        "from sklearn.model_selection import GridSearchCV\n"
+        "from thalweg import LogisticRegression\n"
+        "caller, who = os.getpid(), os.environ['WHO']\n"
+        "class Interrupted(LogisticRegression):\n"
+        "    def fit(self, X, y):\n"
+        "        pid = caller if who == 'caller' else os.getpid()\n"
+        "        threading.Timer(0.3, os.kill, (pid, signal.SIGINT)).start()\n"
+        "        return super().fit(X, y)\n"
+        "X = np.random.default_rng(0).standard_normal((4000, 600))\n"
+        "model = Interrupted(solver='gd', tol=1e-15, max_iter=100_000)\n"
+        "try:\n"
+        "    GridSearchCV(model, {'C': [1e6, 2e6, 3e6]}, cv=2, n_jobs=2, error_score=0.0).fit(X, X[:, 0] > 0)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('ended')\n"
+    )
+    command = [sys.executable, str(tmp_path / "search.py")]
+    done = subprocess.run(command, env={**os.environ, "WHO": who}, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "ended\n", done.stderr
 
 
 def test_it_imports_and_fits_without_scikit_learns_callbacks():
@@ -402,11 +460,12 @@ def test_a_callback_may_stop_the_run(made):
     assert model.outcome_ is Outcome.INTERRUPTED
 
 
-def test_ctrl_c_in_a_callback_keeps_the_model_and_warns(made):
+def test_ctrl_c_in_a_callback_keeps_the_point_and_is_raised(made):
     pytest.importorskip("sklearn.callback")
     recorder = Recorder(interrupt_after=4)
-    with pytest.warns(ConvergenceWarning, match="Interrupted"):
-        model = LogisticRegression(solver="gd").set_callbacks(recorder).fit(*made)
+    model = LogisticRegression(solver="gd").set_callbacks(recorder)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*made)
     assert model.n_iter_.tolist() == [4]
     assert recorder.calls[-2:] == ["end fit", "teardown"]
 

@@ -559,7 +559,8 @@ def test_ctrl_c_before_all_rows_were_seen_keeps_the_model_of_a_sample(
 ) -> None:
     arrow_csv.write_csv(table(120_000), "many.csv")
     fit = {"target": "bought", "stream": True, "method": "lbfgs", "checkpoint": place}
-    model = thalweg.fit("many.csv", **fit, observers=[stopping_at(stage, kind)])
+    with pytest.warns(thalweg.ConvergenceWarning, match="a sample of .* rows was kept"):
+        model = thalweg.fit("many.csv", **fit, observers=[stopping_at(stage, kind)])
     assert model.outcome is thalweg.Outcome.INTERRUPTED and "sample" in model.sentence
     assert model.standardized_coef.any() and model.objective < 0.68 and model.certificate.gap is None
     assert len(model.predict_proba("train.csv")) == 3000
@@ -573,7 +574,8 @@ def test_what_an_interrupted_run_says_of_its_point_is_true(folder: Path) -> None
     rows = table(3000).append_column("who", pa.array([f"w{i % 700}" for i in range(3000)]))
     arrow_csv.write_csv(rows, "who.csv")
     at_the_last_row = stopping_at("reading", "rows", share=1.0)
-    model = thalweg.fit("who.csv", target="bought", stream=True, max_levels=800, observers=[at_the_last_row])
+    with pytest.warns(thalweg.ConvergenceWarning):
+        model = thalweg.fit("who.csv", target="bought", stream=True, max_levels=800, observers=[at_the_last_row])
     assert model.outcome is thalweg.Outcome.INTERRUPTED
     bought, p = np.array(rows["bought"].to_pylist()) == "yes", model.predict_proba("who.csv")[:, 1]
     loss = -np.log(np.where(bought, p, 1.0 - p)).mean()

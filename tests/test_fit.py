@@ -177,10 +177,22 @@ def test_an_interrupted_fit_keeps_the_best_point_so_far() -> None:
         if event.kind == "step" and event.step == 3:
             raise KeyboardInterrupt
 
-    with pytest.warns(thalweg.ConvergenceWarning, match="Interrupted"):
+    with pytest.warns(thalweg.ConvergenceWarning, match="the best point so far was kept") as caught:
         model = thalweg.fit((X, Y), method="gd", observers=[impatient])
+    assert caught[0].filename == __file__
     assert model.outcome is Outcome.INTERRUPTED
     assert model.objective < math.log(2)
+
+
+def test_an_interrupted_path_keeps_the_strengths_done_and_warns() -> None:
+    def impatient(event: thalweg.Event) -> None:
+        if event.kind == "step" and event.stage.endswith("(3 of 5)"):
+            raise KeyboardInterrupt
+
+    with pytest.warns(thalweg.ConvergenceWarning, match="the strengths done so far were kept") as caught:
+        path = thalweg.fit_path((X, Y), points=5, observers=[impatient])
+    assert caught[0].filename == __file__
+    assert path.interrupted and len(path.l1) == 3
 
 
 def test_a_model_judges_new_rows() -> None:

@@ -20,6 +20,8 @@ FLOORS: list[list[str]] = [
         "names",
         "schema",
         "json_text",
+        "signals",
+        "memory",
         "output",
         "ahead",
         "interrupts",
@@ -47,7 +49,7 @@ RANK = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, na
 # Heavy and optional libraries, and the only files that may import each.
 HOMES: dict[str, set[str]] = {
     "click": {
-        "cli/__init__.py",
+        "cli/commands.py",
         "cli/options.py",
         "cli/fit.py",
         "cli/path.py",

@@ -6,10 +6,10 @@
 Nothing heavy is imported until it is used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing takes longer to load than all that a command begins with
 if TYPE_CHECKING:
+    from typing import Any
+
     from thalweg import figures, textbook
     from thalweg.certificate import Certificate
     from thalweg.descent.descend import descend
@@ -79,7 +79,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module
+
     if name in _MODULES:
         return import_module(f"thalweg.{name}")
     if name not in _HOME:

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
+from thalweg.memory import no_thread
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -53,12 +55,20 @@ def ahead(items: Generator[T], waiting: int = 1) -> Iterator[Iterator[T]]:
             yield item
 
     worker = threading.Thread(target=work, daemon=True)
-    worker.start()
+    start(worker)
     try:
         yield taken()
     finally:
         stopped.set()
         worker.join()
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread that there is no doing without. Raises OutOfMemoryError where the system refuses it."""
+    try:
+        thread.start()
+    except RuntimeError:
+        raise no_thread() from None
 
 
 def in_order(function: Callable[[S], T], items: Iterator[S], count: int = 2) -> Generator[T]:
@@ -72,7 +82,11 @@ def in_order(function: Callable[[S], T], items: Iterator[S], count: int = 2) -> 
         try:
             while True:
                 try:
-                    waiting.append(pool.submit(function, next(items)))
+                    item = next(items)
+                    try:
+                        waiting.append(pool.submit(function, item))
+                    except RuntimeError:
+                        raise no_thread() from None
                 except StopIteration:
                     break
                 except Exception as error:  # raised again once what came before it is done

@@ -7,10 +7,14 @@
     ├── CheckpointError  a checkpoint that cannot be gone on from                        (exit code 1)
     ├── OutputError      a file that cannot be written                                   (exit code 1)
     ├── RunError         the run itself could not go on                                  (exit code 1)
+    ├── OutOfMemoryError   there is less memory than is needed                           (exit code 1)
     └── OptionalDependencyError   a library for this feature is not installed            (exit code 1)
 
-`UsageError` and `DataError` are also `ValueError`, as callers of scikit-learn expect. `ConvergenceWarning` is no error:
-the result is there, but it is not what was asked for.
+    UserWarning
+    └── ConvergenceWarning   a run ended before it reached what was asked of it
+
+`UsageError` and `DataError` are also `ValueError`, as callers of scikit-learn expect; `OutOfMemoryError` is also
+`MemoryError`.
 """
 
 
@@ -44,6 +48,10 @@ class OutputError(ThalwegError):
 
 class RunError(ThalwegError):
     """The run could not go on."""
+
+
+class OutOfMemoryError(ThalwegError, MemoryError):
+    """There is less memory than is needed; the message has both figures."""
 
 
 class OptionalDependencyError(ThalwegError, ImportError):

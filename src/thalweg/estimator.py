@@ -103,8 +103,9 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LogisticRegression":
         """Minimise P on (n, p) rows X with (n,) labels y and (n,) weights of at least 0, or None for ones.
 
-        Ctrl-C keeps the best point so far; it, and any other end short of the tolerance, warns with a
-        ConvergenceWarning. Raises ValueError for what cannot be fitted: NaN, one class only, contradictory options.
+        An end short of the tolerance warns with a ConvergenceWarning. Ctrl-C raises KeyboardInterrupt, as in
+        scikit-learn, so that a search ends too; the attributes are then those of the best point so far. Raises
+        ValueError for what cannot be fitted: NaN, one class only, contradictory options.
         """
         # a search for NaN costs a pass, and the run's first one meets them anyway, unless means were taken before
         checked, labels = validate_data(
@@ -128,7 +129,10 @@ class LogisticRegression(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.certificate_, self.outcome_, self.history_ = solution.certificate, solution.outcome, tuple(trace.rows)
         for task in tasks:
             task.close()
-        if not solution.outcome.converged and not any(task.stopped for task in tasks):
+        stopped = any(task.stopped for task in tasks)
+        if solution.outcome is Outcome.INTERRUPTED and not stopped:
+            raise KeyboardInterrupt(solution.sentence)
+        if not solution.outcome.converged and not stopped:
             sentence = _in_python(solution.sentence)
             if solution.outcome is Outcome.EPOCHS_SPENT and not self.standardize:
                 sentence += " Columns of one scale help: StandardScaler before the fit, or standardize=True."

@@ -9,7 +9,10 @@ from types import FrameType
 
 @contextmanager
 def gently() -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C only makes the function given say True; outside of the main thread nothing changes."""
+    """Within, the first Ctrl-C only makes the function given say True.
+
+    Nothing changes outside of the main thread, and where Ctrl-C is ignored, as for a job in the background.
+    """
     asked = False
 
     def handler(number: int, frame: FrameType | None) -> None:
@@ -18,7 +21,8 @@ def gently() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked = True
 
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield lambda: False
         return
     before = signal.signal(signal.SIGINT, handler)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from thalweg import signals
 from thalweg.errors import OutputError
 
 
@@ -49,25 +50,25 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
 
     As `write_whole`, for content that is not to be in memory at once.
     """
-    temporary = None
     path = _behind_links(path)
-    try:
-        if _is_device(path):
-            yield path
-            return
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        _remove(temporary)
-        raise OutputError(f"{path}: {what} could not be written: {reason(error)}.") from None
-    except BaseException:
-        _remove(temporary)
-        raise
+    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}"
+    with signals.Undoing(lambda: _remove(temporary)):  # before it is there, lest a signal come in between
+        try:
+            if _is_device(path):
+                yield path
+                return
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except OSError as error:
+            _remove(temporary)
+            raise OutputError(f"{path}: {what} could not be written: {reason(error)}.") from None
+        except BaseException:
+            _remove(temporary)
+            raise
 
 
 def reason(error: BaseException) -> str:
@@ -76,10 +77,9 @@ def reason(error: BaseException) -> str:
     return os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or str(error)
 
 
-def _remove(temporary: Path | None) -> None:
-    if temporary is not None:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+def _remove(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def _behind_links(path: Path) -> Path:

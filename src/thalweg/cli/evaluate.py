@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import as_json, labels, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
 
@@ -34,12 +35,14 @@ def command(
     \b
     thalweg evaluate loans.thalweg test.csv
     """
+    check_libraries()
     source, keywords = rows_and_reading(rows, "ROWS", given)
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"--threshold is {threshold:g}, but must lie between 0 and 1.")
 
     from thalweg.model_file import load
 
+    check_work()
     judge = load(model)
     found = judge.evaluate(
         source, target, soft=soft, successes=successes, trials=trials, weights=weights, threshold=threshold, **keywords

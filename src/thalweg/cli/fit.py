@@ -1,14 +1,21 @@
 """`thalweg fit`: rows in, a model file out."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from thalweg import signals
+from thalweg.cli.commands import interrupted
 from thalweg.cli.footprint import give_back
+from thalweg.cli.keeping import Keeping
+from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import UNFINISHED, as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import OutputError, UsageError
 from thalweg.names import METHOD_NAMES, SCHEDULE_NAMES
+
+if TYPE_CHECKING:
+    from thalweg.events import Observer
 
 
 @click.command("fit", short_help="Fit a model to a table of rows.")
@@ -48,6 +55,7 @@ def command(
     thalweg fit clicks.parquet --target click --method sgd --stream
     thalweg fit --sql "SELECT * FROM loans" --database bank.duckdb --target default -o loans.thalweg
     """
+    check_libraries()
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     path = output_path(train, output)
     refuse_output(path, train)
@@ -55,15 +63,18 @@ def command(
     from thalweg.stopping import Outcome
     from thalweg.train.assembly import fit
 
+    check_work()
     try:
         with progress_observer(progress) as observers:
-            model = fit(rows, holdout=held_out(holdout), observers=(*observers, give_back), **given, **keywords)
+            watching: tuple[Observer, ...] = (*observers, give_back, Keeping())
+            model = fit(rows, holdout=held_out(holdout), observers=watching, **given, **keywords)
     except KeyboardInterrupt as early:
         raise KeyboardInterrupt(f"There is no model yet to keep. {early}".rstrip()) from None
     if model.outcome is Outcome.DIVERGING:
         click.echo(f"thalweg: {model.sentence} No model was written.", err=True)
         return 1
     model.save(path)
+    signals.keep(signals.NOTHING, f"The model is in {path}.")
     if json_:
         print_json(summary(model, path))
     else:
@@ -71,7 +82,9 @@ def command(
 
         show(fitted(model, path))
     if model.outcome is Outcome.INTERRUPTED:
-        return 130
+        return interrupted(f"The best point so far is in {path}.")
+    if signals.asked():
+        return interrupted(f"The run had ended: its model is in {path}.")
     return 0 if model.outcome.converged else UNFINISHED
 
 

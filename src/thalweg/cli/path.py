@@ -1,12 +1,19 @@
 """`thalweg path`: many strengths of l1, each with its proof."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from thalweg import signals
+from thalweg.cli.commands import interrupted
 from thalweg.cli.fit import output_path, refuse_output
+from thalweg.cli.keeping import Keeping
+from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import UNFINISHED, as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
+
+if TYPE_CHECKING:
+    from thalweg.events import Observer
 
 
 @click.command("path", short_help="Fit a table for many strengths of l1.")
@@ -28,6 +35,7 @@ def command(
     \b
     thalweg path reviews.csv --target stars --text review --holdout 0.2 -o best.thalweg
     """
+    check_libraries()
     rows, keywords = rows_and_reading(train, "TRAIN", given)
     if output is not None:
         if holdout is None:
@@ -37,8 +45,10 @@ def command(
     from thalweg.observers.progress import progress_observer
     from thalweg.train.path import fit_path
 
+    check_work()
     with progress_observer(progress) as observers:
-        path = fit_path(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
+        watching: tuple[Observer, ...] = (*observers, Keeping(many=True))
+        path = fit_path(rows, holdout=held_out(holdout), observers=watching, **given, **keywords)
     if output is not None:
         path.model(path.best).save(output)
     if json_:
@@ -65,6 +75,6 @@ def command(
         from thalweg.report import path_table, show
 
         show(path_table(path, output))
-    if path.interrupted:
-        return 130
+    if path.interrupted or signals.asked():
+        return interrupted(f"Strengths done: {len(path.l1)}.")
     return 0 if path.converged else UNFINISHED

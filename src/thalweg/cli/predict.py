@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import as_json, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
 
@@ -29,6 +30,7 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
 
     ROWS may be a file of any size, or a folder of files: it is read in pieces, and scored in its order.
     """
+    check_libraries()
     source, keywords = rows_and_reading(rows, "ROWS", given)
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"--threshold is {threshold:g}, but must lie between 0 and 1.")
@@ -39,6 +41,7 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
     from thalweg.output import refuse_unwritable
     from thalweg.readers.stream import refuse_read
 
+    check_work()
     to = None if output is None else Path(output)
     if to is not None:
         refuse_unwritable(to)

@@ -15,7 +15,7 @@ from thalweg.descent.path import Ending, Path
 from thalweg.descent.starts import starts_of, whole
 from thalweg.descent.valleys import Valley, valleys_of
 from thalweg.descent.walk import Stride, walk
-from thalweg.errors import UsageError
+from thalweg.errors import ConvergenceWarning, UsageError
 from thalweg.schedules import SCHEDULES
 
 
@@ -101,7 +101,8 @@ def descend(
 
     Where several starts end in different valleys it warns with DifferentValleysWarning: the function is not convex,
     and the best one found need not be the lowest. A function that is not a number on the way ends that walk, and its
-    trace is kept; so do a rate that reaches 0, and Ctrl-C. Functions of JAX are computed in float64.
+    trace is kept; so do a rate that reaches 0, and Ctrl-C, which warns with a ConvergenceWarning. Functions of JAX are
+    computed in float64.
 
     Raises UsageError for options that contradict each other, DataError for a start that is not numbers, or where fun
     does not give one number, or grad not one for each place.
@@ -125,6 +126,12 @@ def descend(
             break
         if paths[-1].ending is Ending.INTERRUPTED:
             break
+    if len(paths) < len(starts) or paths[-1].ending is Ending.INTERRUPTED:
+        warnings.warn(
+            f"Interrupted: the way so far was kept, from {len(paths)} of {len(starts)} starts.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     descent = Descent(tuple(paths), valleys_of(measured, paths, float(tol)), gradient.source)
     if len(descent.valleys) > 1:
         warnings.warn(

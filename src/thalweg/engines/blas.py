@@ -5,6 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
+from thalweg import memory
+
+_BUFFER = 33 << 20  # of OpenBLAS, for each thread that is in it
+_CALLED = 256  # rows of a matrix that is not small, for which there are ways without a buffer
+
 _lock = threading.Lock()
 _holders = 0
 _controller = None
@@ -38,6 +45,20 @@ def one_blas_thread() -> Iterator[None]:
                 _limiter.restore_original_limits()
                 _let_this_thread_set()
                 _limiter = None
+
+
+def set_aside(more: int = 0) -> None:
+    """Have both BLAS, NumPy's and SciPy's, take the memory they work in, which none may have called before.
+
+    They take it when first called. Where a limit leaves too little, one of them then ends the process, and the other
+    tries again for ever. Raises OutOfMemoryError where there is not enough for it and for `more` bytes besides.
+    """
+    if memory.limited():
+        from scipy.linalg.lapack import dposv
+
+        memory.require("for linear algebra and reading", 2 * _BUFFER + more)
+        square = np.eye(_CALLED)
+        dposv(square @ square, square)
 
 
 def _let_this_thread_set() -> None:

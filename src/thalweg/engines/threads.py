@@ -3,16 +3,22 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import chain, islice
 from typing import Any, Protocol
 
+from thalweg import memory
 from thalweg.engines.blas import one_blas_thread
 from thalweg.kernels.sums import Sums
 from thalweg.rows.block import Block, Rows
 
 Task = Callable[[Block], Sums]
 Keeper = Callable[[int, Sums], None]
+
+
+# What a thread sets aside: 8 MB for its stack, 32 MB for BLAS, and some for its arrays. Where BLAS finds no room it
+# ends the process, or tries again for ever.
+_THREAD = 48 << 20
 
 
 class Engine(Protocol):
@@ -29,7 +35,8 @@ class Engine(Protocol):
 
 
 class Threads:
-    """`count` threads, the calling one among them; None means as many as this process may use.
+    """`count` threads, the calling one among them; None means as many as this process may use. Fewer where memory or
+    the system does not allow so many: they change no bit.
 
     The calling thread works too, since a new thread is slow to begin on small virtual machines, and a table of one
     block starts none. Safe under fork (no thread outlives a fold) and under other people's threads (no state is shared
@@ -56,10 +63,12 @@ class Threads:
         """The same for any blocks, added to the sums of those before; `keeper` sees the total after each block."""
         with one_blas_thread():
             fold = _Fold(blocks, task, begin, keeper)
-            helpers = [threading.Thread(target=fold.work, daemon=True) for _ in range(self.count - 1)]
+            count = memory.threads(self.count - 1, _THREAD)
+            helpers = [threading.Thread(target=fold.work, daemon=True) for _ in range(count)]
             try:
                 for helper in helpers:
-                    helper.start()
+                    with suppress(RuntimeError):  # where the system refuses a thread the others do its work
+                        helper.start()
                 fold.work()
             finally:
                 fold.stop()  # after Ctrl-C the others finish the block in hand and take no other

@@ -7,6 +7,7 @@ from contextlib import suppress
 import numpy as np
 
 from thalweg import native
+from thalweg.ahead import start
 from thalweg.kernels.sparse import Sparse, standardized_gram
 from thalweg.kernels.sums import Sums, Updates, Want
 from thalweg.rows.block import Block
@@ -115,7 +116,7 @@ def get_ready(csr: Csr, tell: Callable[[str], None]) -> None:
             _call_on_nothing(csr.data.dtype)
 
     worker = threading.Thread(target=load, daemon=True)
-    worker.start()
+    start(worker)
     worker.join(_UNNOTICED)
     if worker.is_alive():
         tell("compiling loops for sparse rows, once: a few seconds")

@@ -1,6 +1,7 @@
 """Progress on stderr: a bar that moves as the certified gap closes, or lines, or JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from math import log10
 from typing import TextIO
 
 from thalweg.events import Event, Observer
+from thalweg.signals import Undoing
 
 
 @contextmanager
@@ -126,13 +128,19 @@ def closeness(event: Event) -> float:
     return min(1.0, log10(event.relative_gap) / log10(min(event.tol, 0.1)))
 
 
+_SHOW_CURSOR = b"\x1b[?25h"  # which the bar has hidden
+
+
 @contextmanager
 def _bar(out: TextIO) -> Iterator[Observer]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[words]}"))
-    with Progress(*columns, console=Console(file=out), transient=False) as progress:
+    with (
+        Undoing(lambda: os.write(out.fileno(), _SHOW_CURSOR)),
+        Progress(*columns, console=Console(file=out)) as progress,
+    ):
         task = progress.add_task("reading", total=None, words="")  # no total: the bar pulses
 
         def observer(event: Event) -> None:

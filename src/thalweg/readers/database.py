@@ -1,5 +1,6 @@
 """DuckDB, behind the few calls the readers and the recipe need; the only file that imports it."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,8 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from thalweg.errors import DataError, UsageError
+from thalweg import memory
+from thalweg.errors import DataError, OutOfMemoryError, UsageError
 
 
 class Database:
@@ -18,8 +20,14 @@ class Database:
 
         self.name = name
         self._errors, self._interrupted = duckdb.Error, duckdb.InterruptException
+        self._out_of_memory = duckdb.OutOfMemoryException
+        config = _config()
+        self._all_threads = f"SET threads = {config['threads']}" if config else "RESET threads"
         with self._in_words():
-            self._connection = duckdb.connect() if file is None else duckdb.connect(str(file), read_only=True)
+            if file is None:
+                self._connection = duckdb.connect(config=config)
+            else:
+                self._connection = duckdb.connect(str(file), read_only=True, config=config)
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a statement's result. Raises DataError with the first line of DuckDB's complaint."""
@@ -54,7 +62,7 @@ class Database:
         try:
             self.run(f"CREATE TABLE {table} AS {select}")
         finally:
-            self.run("RESET threads")
+            self.run(self._all_threads)
 
     def views(self) -> list[str]:
         """The statements of its views."""
@@ -79,6 +87,8 @@ class Database:
         except self._errors as error:
             if isinstance(error, self._interrupted):
                 raise KeyboardInterrupt from None
+            if isinstance(error, self._out_of_memory):
+                raise OutOfMemoryError(f"{self.name}: {memory.shortage(error)}") from None
             raise DataError(f"{self.name}: {first_sentence(error)}") from None
         except (RuntimeError, OSError) as error:  # an Arrow reader has these for what DuckDB complains of
             if "interrupt" in str(error).lower():
@@ -86,6 +96,18 @@ class Database:
             if isinstance(error, RuntimeError):
                 raise
             raise DataError(f"{self.name}: {first_sentence(error)}") from None
+
+
+_CONNECTION = 64 << 20  # what DuckDB takes before it has read a row: with less it ends the process
+_THREAD = 16 << 20  # and for each of its threads
+
+
+def _config() -> dict[str, Any]:
+    """Fewer threads than DuckDB would take, where memory is limited. Raises OutOfMemoryError."""
+    if not memory.limited():
+        return {}
+    memory.require("for DuckDB", _CONNECTION + _THREAD)
+    return {"threads": max(1, memory.threads(os.cpu_count() or 1, _THREAD, _CONNECTION))}
 
 
 def query_elsewhere(sql: str, database: str | Path | None, connection: Any) -> Any:

@@ -98,7 +98,7 @@ class CategoryColumn:
             "name": Text(),
             "boolean": Flag(),
             "levels": Several(Text(), "levels", distinct=True),
-            "reference": Text(),
+            "reference": OrNone(Text()),
             "shares": Several(Number(0.0, 1.0 + 1e-9), "levels"),  # of weights that were added up in another order
         },
         rules={"a reference that is none of its levels": lambda c: c["reference"] not in c["levels"]},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
 
+from thalweg import memory
 from thalweg.errors import DataError
 from thalweg.readers import Table
 from thalweg.readers.chunk import WORDY, Chunk, infinite
@@ -39,6 +40,9 @@ def encode(
     expressions = {name: _sql(table, name, form, missing) for name, form in forms.items()}
     encoder = Encoder(columns, mean, scale)
     compressed = _compressed(columns, table.n)
+    if not compressed:
+        cells = f"for {table.n:,} rows of {len(mean):,} columns"
+        memory.require(cells, 8 * table.n * len(mean), f"{memory.STREAM}, --only and --drop fewer columns")
     X = np.empty((0 if compressed else table.n, len(mean)))
     parts, numbers = [], []
     for places, batch in table.batches(list(expressions.values())) if expressions else ():

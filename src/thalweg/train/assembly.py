@@ -117,20 +117,21 @@ def fit(
         # streams need readers that arrays and tables in memory do not
         from thalweg.train.stream import fit_stream
 
-        return warn_unfinished(fit_stream(rows, given, source_of(given), observers))
-    _refuse_stream_options(given)
-    request = requested(rows, given)
-    trace = Trace()
-    prepared = request.prepared
-    ran = run(prepared.rows, request.options, (trace, *observers), prepared.holdout, prepared.recipe.mean_squares)
-    return warn_unfinished(model_of(request, ran, trace))
+        model = fit_stream(rows, given, source_of(given), observers)
+    else:
+        _refuse_stream_options(given)
+        request = requested(rows, given)
+        trace, prepared = Trace(), request.prepared
+        ran = run(prepared.rows, request.options, (trace, *observers), prepared.holdout, prepared.recipe.mean_squares)
+        model = model_of(request, ran, trace)
+    warn_unfinished(model)
+    return model
 
 
-def warn_unfinished(model: Model) -> Model:
-    """The model, with a ConvergenceWarning to the caller of `fit` where it is not what was asked for."""
+def warn_unfinished(model: Model) -> None:
+    """Warn the caller of `fit` of a model that is not what was asked for."""
     if not model.outcome.converged:
         warnings.warn(model.sentence, ConvergenceWarning, stacklevel=3)
-    return model
 
 
 def _refuse_stream_options(given: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import memory
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import DEFAULT_MISSING, Matrix, Table, arrays, open_rows, open_table
 from thalweg.readers.stream import Columns
@@ -184,6 +185,9 @@ def split(rows: MemoryRows, training: np.ndarray | None) -> tuple[MemoryRows, Me
     """The rows of the mask, and the others."""
     if training is None:
         return rows, None
+    if isinstance(rows.X, np.ndarray):  # the rows are there twice for a moment
+        words = f"to hold rows out of {rows.n:,} with {rows.p:,} columns"
+        memory.require(words, rows.X.nbytes, "a file or arrays of their own as --holdout need less")
     parts = []
     for mask in (training, ~training):
         block = rows.take(np.flatnonzero(mask))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg import memory
 from thalweg.certificate import Certificate
 from thalweg.checkpoint import POSITION, SKIPPED
 from thalweg.errors import DataError, UsageError
@@ -90,14 +91,12 @@ class OnlineRun:
         self.roles = Roles(target, layout.weights, layout.offset)
         self.forms = {**layout.forms, **self.roles.forms}
         width, numbers = layout.hashing.width, len(layout.hashing.numbers)
-        try:
-            self.learner = Learner(width, numbers, options.rate, options.l1, options.l2, options.intercept)
-            self.registry = Registry(width)
-        except MemoryError:
-            raise UsageError(
-                f"--bits {options.bits}: {width:,} weights and what tells their words apart take "
-                f"{12 * width / 1e9:.1f} GB, more memory than there is; each 1 less halves it."
-            ) from None
+        learnt = f"for --bits {options.bits}, {width:,} weights and what tells their words apart"
+        aside = width * (12 if options.l1 == options.l2 == 0.0 else 20)
+        need = {memory.ADDRESSES: aside, memory.DATA: aside, memory.PAGES: 8 * width}  # the rest is used bit by bit
+        memory.require(learnt, need, "each 1 less halves it")
+        self.learner = Learner(width, numbers, options.rate, options.l1, options.l2, options.intercept)
+        self.registry = Registry(width)
         self.progress, self.first_pass = Progress.none(), None  # type: Progress, Progress | None
         self.totals = np.zeros(2)  # weights of the classes, before class weights
         self.passes = 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import memory
 from thalweg.certificate import certify
 from thalweg.engines import Engine, Threads
 from thalweg.errors import RunError
@@ -120,6 +121,10 @@ def run_stages(
     `tell` hears where they led: at their end, or where they were interrupted. Streamed rows raise KeyboardInterrupt
     where no pass over all of them has ended.
     """
+    if any(isinstance(stage.optimizer, Newton) for stage in plan):
+        # the Hessian, scaled, and a copy that LAPACK works on
+        words, way_out = f"for the Hessian of {rows.p:,} columns", "--method lbfgs and newton-cg need none"
+        memory.require(words, 3 * 8 * rows.p**2, way_out)
     theta: np.ndarray | None = None
     warm: dict[str, Any] = {}
     if begun is not None:
