@@ -47,6 +47,9 @@ class Stream(Columns, ABC):
     n: int | None = None
     complaint: Complaint | None = None
 
+    def close(self) -> None:
+        """Let go of what is open between two reads, if anything."""
+
     def count(self) -> None:
         """Make sure that chunks know their share of the rows, where that takes counting them."""
 

@@ -39,12 +39,15 @@ def requested(rows: Any, given: Mapping[str, Any]) -> Request:
     return Request(options, source, prepare(rows, source, options, own_rows))
 
 
+_BY_DEFAULT = {"header": True, "sql_files": False}
+
+
 def source_of(given: Mapping[str, Any]) -> Source:
     """The keywords of `fit` that are about the rows, checked."""
     missing, max_levels = given["missing"], given["max_levels"]
-    read = {name: given[name] for name in ("header", "format", "database", "connection")}
+    read = {name: given[name] for name in ("header", "format", "database", "connection", "sql_files")}
     read["missing"] = None if missing is None else _names(missing)
-    reading = {key: value for key, value in read.items() if value is not None and (key, value) != ("header", True)}
+    reading = {key: value for key, value in read.items() if value is not _BY_DEFAULT.get(key)}
     if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
         raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
     for name, value in (("tokens", "auto"), ("ngrams", None), ("text_weights", "tfidf"), ("min_rows", 2)):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: S
     roles = {name: flag(role) for role in ("weights", "offset") if (name := getattr(source, role)) is not None}
     stream.complaint = unexpected_in(roles)
     kept = Checkpoints(given, stream)
-    with one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
+    with closing(stream), one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
         if online:
             return fit_online(stream, given, source, kept, observers)
         return fit_exact(stream, given, source, kept, observers)
