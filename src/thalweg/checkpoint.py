@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import CheckpointError, OutputError, UsageError
+from thalweg.output import refuse_unwritable
 from thalweg.tensors import Format
 
 SCHEMA = 1
@@ -62,6 +63,7 @@ class Checkpoint:
             for left in self.folder.glob(pattern):
                 if left.is_file() and _is_ours(left):
                     left.unlink(missing_ok=True)
+        refuse_unwritable(self.path)
         if not self.path.exists():
             self.began_anew = self.resume
             return None

@@ -1,10 +1,11 @@
 """`thalweg path`: many strengths of l1, each with its proof."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from thalweg.cli.fit import output_path, refuse_output
+from thalweg.cli.fit import output_path, refuse_output, save
 from thalweg.cli.options import as_json, held_out, learning, print_json, reading, rows_and_reading
 from thalweg.errors import UsageError
 
@@ -40,7 +41,7 @@ def command(
     with progress_observer(progress) as observers:
         path = fit_path(rows, holdout=held_out(holdout), observers=observers, **given, **keywords)
     if output is not None:
-        path.model(path.best).save(output)
+        save(path.model(path.best), Path(output))
     if json_:
         print_json(
             {

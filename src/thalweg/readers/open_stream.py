@@ -8,13 +8,13 @@ from typing import Any
 from thalweg.errors import DataError, UsageError
 from thalweg.readers.database import Database, named_files
 from thalweg.readers.delimited_stream import DelimitedStream
-from thalweg.readers.files import files_in, fingerprint, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.files import files_in, fingerprint, is_folder, kind_of, refuse_foreign, refuse_unreadable
 from thalweg.readers.json_lines import json_lines
 from thalweg.readers.parquet_stream import ParquetStream
 from thalweg.readers.query import open_query, query_in_words
 from thalweg.readers.query_stream import QueryStream, json_in_words
 from thalweg.readers.stream import Stream
-from thalweg.readers.table import DEFAULT_MISSING
+from thalweg.readers.table import missing_words
 
 
 def open_stream(
@@ -31,7 +31,7 @@ def open_stream(
 
     Raises DataError for files that cannot be read or disagree on their columns; UsageError for what cannot be streamed.
     """
-    holes = DEFAULT_MISSING if missing is None else tuple(missing) if not isinstance(missing, str) else (missing,)
+    holes = missing_words(missing)
     if connection is not None or not isinstance(source, str | Path):
         raise UsageError(
             "--stream reads files, folders and queries on a --database file; rows that are in memory already are "
@@ -42,7 +42,7 @@ def open_stream(
     if sql_files:
         raise UsageError("--sql-files goes with --sql and --database.")
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         files = files_in(path)
         kinds = {format or kind_of(file): file for file in reversed(files) if _readable(file)}
         if len(kinds) > 1:

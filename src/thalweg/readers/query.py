@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError, UsageError
+from thalweg.output import is_text
 from thalweg.readers.database import Database
 from thalweg.readers.files import refuse_unreadable
 
@@ -52,7 +53,7 @@ def open_query(sql: Any, database: Any, connection: Any, files: bool, threads: i
         )
     if not sql.strip():
         raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
-    if "\0" in sql or any("\ud800" <= letter <= "\udfff" for letter in sql):
+    if "\0" in sql or not is_text(sql):
         raise UsageError("--sql holds bytes that are no text in UTF-8.")
     where = _where(database, connection, files, threads)
     try:

@@ -12,7 +12,7 @@ from thalweg.readers.frames import frame_rows
 from thalweg.readers.json_lines import json_lines
 from thalweg.readers.libsvm import Matrix, read_libsvm
 from thalweg.readers.query import open_query
-from thalweg.readers.table import DEFAULT_MISSING, Table
+from thalweg.readers.table import Table, missing_words
 
 
 def open_rows(
@@ -37,7 +37,7 @@ def open_rows(
 
     Raises DataError naming file, row, column and value; UsageError for options that do not go together.
     """
-    holes = DEFAULT_MISSING if missing is None else tuple(missing) if not isinstance(missing, str) else (missing,)
+    holes = missing_words(missing)
     if format is not None and format not in FORMATS:
         raise UsageError(f"--format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
     of_query = database is not None or connection is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thalweg.errors import DataError, OutputError
+from thalweg.output import refuse_name
 from thalweg.readers.chunk import Chunk, Position
 from thalweg.readers.files import is_among
 from thalweg.readers.forms import Complaint
@@ -55,6 +56,7 @@ class Stream(Columns, ABC):
 
     def refuse_output(self, path: Path) -> None:
         """Raise OutputError where a file written there would replace some of the rows, or be read as some."""
+        refuse_name(path)
         refuse_read(path, self.files)
         if self.folder is not None:
             refuse_among(path, self.folder)

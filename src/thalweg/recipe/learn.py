@@ -144,8 +144,8 @@ class Builder:
         self.notes: list[str] = []
 
     def number(self, found: NumberStatistics) -> None:
-        if found.infinite is not None:
-            raise DataError(found.infinite)
+        if found.unfit is not None:
+            raise DataError(found.unfit)
         if found.filled == 0:
             self.notes.append(f"{found.name!r} is empty: dropped.")
             return
@@ -226,6 +226,6 @@ class Builder:
         """The column with its means and scales; without an intercept nothing is centred, or one would slip in."""
         self.columns.append(column)
         for _, (mean, variance) in zip(range(column.width), moments, strict=False):
-            square = variance if self.intercept else variance + mean**2
+            square = variance if self.intercept else variance + mean * mean
             self.mean.append(mean if self.standardize and self.intercept else 0.0)
             self.scale.append(square**0.5 if self.standardize and square > 0.0 else 1.0)

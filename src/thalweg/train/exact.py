@@ -22,6 +22,7 @@ from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
 from thalweg.kernels.compiled import Compiled, get_ready
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.objective import Evaluation
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
@@ -163,6 +164,7 @@ class Exact:
             100 if asked.max_levels is None else asked.max_levels, asked.weights, asked.offset, self.missing,
             self.stream.name,
         )  # fmt: skip
+        refuse_unsavable({}, self.classes, recipe)
         negative = learning.total - learning.positive
         if min(negative, learning.positive) <= 0.0:
             raise DataError(f"{self.stream.name}: the rows that weigh anything are of one class only.")

@@ -9,16 +9,19 @@ import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.readers import DEFAULT_MISSING
+from thalweg.readers.arrays import both
 from thalweg.readers.forms import readable
 from thalweg.readers.frames import frame_batch
 from thalweg.readers.stream import Columns
+from thalweg.readers.table import missing_words
 from thalweg.recipe import TextOptions
 from thalweg.recipe.target import label_key, two_labels
 from thalweg.stopping import Outcome
 from thalweg.train.online import OnlineOptions, OnlineRun, layout_of, pairs
 from thalweg.train.online_rows import Preparation
-from thalweg.train.options import plain
+from thalweg.train.options import flag, plain
 
 
 class Online:
@@ -68,7 +71,7 @@ class Online:
                      "class_weight": class_weight, "on_bad_row": on_bad_row})
         )  # fmt: skip
         self._target = str(target) if isinstance(target, int) else target  # frames may have numbers for names
-        self._positive, self._missing = positive, tuple(missing)
+        self._positive, self._missing = positive, missing_words(missing)
         self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),
                        "categorical": tuple(categorical),
                        "text": TextOptions(tuple(text), tokens, plain(ngrams), text_weights)}  # fmt: skip
@@ -92,7 +95,7 @@ class Online:
             raise DataError(f"X has {width} columns, but the first rows had {self._width}; give those again.")
         run = self._run or self._begin(batch, target, kinds, classes, isinstance(rows, tuple))
         preparation = self._preparation or run.preparation()
-        if classes is not None and {*map(label_key, classes)} != {*map(label_key, run.classes)}:
+        if classes is not None and {*map(label_key, both(classes))} != {*map(label_key, run.classes)}:
             raise UsageError(f"classes is {classes!r}, but the first rows had {run.classes!r}.")
         for name in run.forms:
             if name not in batch.schema.names:
@@ -116,9 +119,7 @@ class Online:
         layout = replace(layout, arrays=arrays)
         kind = source.columns[target]
         if classes is not None:
-            if len(classes) != 2:
-                raise UsageError(f"classes is {classes!r}, but must be the two labels.")
-            labels = two_labels([str(label) for label in classes], kind, target, source.name, self._positive)
+            labels = two_labels([str(label) for label in both(classes)], kind, target, source.name, self._positive)
         else:
             chunk = readable(batch, {target: "text"}, self._missing, _row_of_frame, False)
             codes, dictionary = chunk.codes(target)
@@ -128,7 +129,13 @@ class Online:
                     f"the first rows have one label only, {next(iter(met))!r}; say which there will be: classes=(0, 1)."
                 )
             labels = two_labels(sorted(met), kind, target, source.name, self._positive)
+        refuse_unsavable({flag(name): value for name, value in self._told().items()}, labels)
         return OnlineRun(layout, labels, self._options)
+
+    def _told(self) -> dict[str, Any]:
+        """The options that a model keeps."""
+        options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
+        return {**options, "cross": [list(pair) for pair in self._options.cross]}
 
     @property
     def progressive(self) -> dict[str, Any]:
@@ -137,9 +144,7 @@ class Online:
 
     def model(self) -> Model:
         """The model so far; learning may go on."""
-        options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
-        told = {**options, "cross": [list(pair) for pair in self._options.cross]}
-        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=told)
+        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=self._told())
 
     def _need(self) -> OnlineRun:
         if self._run is None:

@@ -9,6 +9,7 @@ import numpy as np
 from thalweg.errors import UsageError
 from thalweg.metrics import evaluate
 from thalweg.model import Model, probabilities
+from thalweg.model_file import refuse_unsavable
 from thalweg.observers import Trace
 from thalweg.recipe import TextOptions
 from thalweg.rows import MemoryRows
@@ -36,7 +37,10 @@ def requested(rows: Any, given: Mapping[str, Any]) -> Request:
                       holdout=share)  # fmt: skip
     options.check_patience(holdout is not None)
     source = source_of(given)
-    return Request(options, source, prepare(rows, source, options, own_rows))
+    request = Request(options, source, prepare(rows, source, options, own_rows))
+    named = {flag(name): value for name, value in {**options.to_dict(), **_told(source)}.items()}
+    refuse_unsavable(named, request.prepared.classes, request.prepared.recipe)
+    return request
 
 
 _BY_DEFAULT = {"header": True, "sql_files": False}
@@ -86,16 +90,6 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
     prepared, options, source = request.prepared, request.options, request.source
     solution, p = ran.solution, prepared.rows.p
     theta = solution.theta[:, 0]
-    told = {
-        "target": source.target,
-        "weights": source.weights if isinstance(source.weights, str) else None,
-        "offset": source.offset if isinstance(source.offset, str) else None,
-        "only": list(source.only),
-        "drop": list(source.drop),
-        "categorical": list(source.categorical),
-        "max_levels": source.max_levels,
-        **({} if not source.text.columns else {"text": list(source.text.columns)}),
-    }
     return Model(
         recipe=prepared.recipe,
         classes=prepared.classes,
@@ -113,7 +107,7 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
         rows=prepared.rows.n,
         history=tuple(trace.rows),
         holdout=None if prepared.holdout is None else held_out_quality(prepared.holdout, theta, options.intercept),
-        options={**options.to_dict(), "l2": ran.l2, **told},
+        options={**options.to_dict(), "l2": ran.l2, **_told(source)},
         data={
             **prepared.origin,
             "rows": prepared.rows.n,
@@ -122,6 +116,20 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
         },
         versions=library_versions(),
     )
+
+
+def _told(source: Source) -> dict[str, Any]:
+    """What a model keeps of what was asked about its columns."""
+    return {
+        "target": source.target,
+        "weights": source.weights if isinstance(source.weights, str) else None,
+        "offset": source.offset if isinstance(source.offset, str) else None,
+        "only": list(source.only),
+        "drop": list(source.drop),
+        "categorical": list(source.categorical),
+        "max_levels": source.max_levels,
+        **({} if not source.text.columns else {"text": list(source.text.columns)}),
+    }
 
 
 def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:

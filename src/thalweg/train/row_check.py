@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import DataError
-from thalweg.readers.chunk import Chunk, infinite
+from thalweg.readers.chunk import LARGEST, Chunk, infinite, too_large
 from thalweg.recipe import label_key
 
 
@@ -25,9 +25,6 @@ class Roles:
         """Each column in the form a stream has to give it."""
         numbers = [name for name in (self.weights, self.offset) if name is not None]
         return {self.target: "text", **dict.fromkeys(numbers, "number")}
-
-
-LARGEST = 1e150  # of which squares can be summed
 
 
 def _fit(values: np.ndarray) -> bool:
@@ -69,8 +66,7 @@ class RowCheck:
                 for row in np.flatnonzero(np.abs(values) > LARGEST):
                     sentences.setdefault(
                         int(row),
-                        f"column {name!r} holds {values[row]:g}, whose square overflows; divide the column by a power "
-                        "of ten, or leave such rows out with --on-bad-row skip.",
+                        f"{too_large(name, values[row])}, or leave such rows out with --on-bad-row skip.",
                     )
         if sentences:
             told = [f"{chunk.place(row)}: {sentences[row]}" for row in sorted(sentences)]

@@ -14,6 +14,7 @@ from thalweg.errors import UsageError
 from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
 from thalweg.readers.forms import unexpected_in
@@ -153,6 +154,7 @@ def fit_online(
     named = {field.name: getattr(options, field.name) for field in fields(OnlineOptions)}
     named["cross"] = [list(pair) for pair in options.cross]
     named = {**named, "method": ONLINE, "stream": True, "epochs": epochs, **told(source)}
+    refuse_unsavable({flag(name): value for name, value in named.items()}, classes)
     checkpoint = kept.of(named)
     spent = 0.0
     if checkpoint is not None and (found := checkpoint.begin()) is not None:
@@ -241,7 +243,9 @@ def fit_exact(
     if cache is not None:
         stream.refuse_output(cache / row_cache.NAME)
     skip = given["on_bad_row"] == "skip"
-    return Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers).model()
+    exact = Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers)
+    refuse_unsavable({flag(name): value for name, value in named.items()}, exact.classes)
+    return exact.model()
 
 
 class _Report:
