@@ -508,7 +508,10 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (["predict", "m.thalweg", "parts", "-o", "parts/p0.parquet"], "p0.parquet: this is a file that is read"),
         (["predict", "m.thalweg", "parts/p1.parquet", "-o", "parts/../parts/p1.parquet"], "is a file that is read"),
-        (["predict", "m.thalweg", "--database", "v.db", "--sql", "FROM v", "-o", "parts/p1.parquet"], "that is read"),
+        (
+            ["predict", "m.thalweg", "--database", "v.db", "--sql", "FROM v", "--sql-files", "-o", "parts/p1.parquet"],
+            "that is read",
+        ),
         (["predict", "m.thalweg", "parts", "-o", "parts/scores.parquet"], "all files in parts are read as rows"),
         (["fit", "parts", "--target", "y", "--stream", "-o", "parts/m.thalweg"], "all files in parts are read as rows"),
         (["fit", "parts", "--target", "y", "--stream", "--cache", "parts"], "rows.cache: all files in parts are read"),

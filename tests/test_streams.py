@@ -339,14 +339,14 @@ def test_files_that_a_query_reads_are_part_of_the_input(query: str, tmp_path: Pa
     with duckdb.connect(str(tmp_path / "t.duckdb")) as connection:
         connection.execute(f"CREATE VIEW v AS SELECT * FROM '{source}/b/1.csv'")
     sql, file, database = query.format(source), source / "b" / "1.csv", tmp_path / "t.duckdb"
-    before = open_stream(sql, database=database).fingerprint
-    assert open_stream(sql, database=database).fingerprint == before
-    chunks = open_stream(sql, database=database).chunks({"x": "number"})
+    before = open_stream(sql, database=database, sql_files=True).fingerprint
+    assert open_stream(sql, database=database, sql_files=True).fingerprint == before
+    chunks = open_stream(sql, database=database, sql_files=True).chunks({"x": "number"})
     next(chunks)
     file.write_text(file.read_text() + file.read_text().splitlines()[1] + "\n")
     with pytest.raises(DataError, match=r"1.csv: the file .* while it was read"):
         list(chunks)
-    assert open_stream(sql, database=database).fingerprint != before
+    assert open_stream(sql, database=database, sql_files=True).fingerprint != before
 
 
 def test_one_word_among_the_numbers_of_json_lines_is_a_bad_row(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from thalweg.errors import CheckpointError, OutputError, RunError, UsageError
 from thalweg.json_text import parsed
+from thalweg.output import refuse_unwritable
 from thalweg.schema import Anything, Flag, Named, Number, Plain, Record, Row, SchemaError, Text, Whole
 from thalweg.tensors import Format
 
@@ -70,6 +71,7 @@ class Checkpoint:
             for left in self.folder.glob(pattern):
                 if left.is_file() and _is_ours(left):
                     left.unlink(missing_ok=True)
+        refuse_unwritable(self.path)
         if not self.path.exists():
             self.began_anew = self.resume
             return None

@@ -92,7 +92,7 @@ class Model:
 
         rows     as for `thalweg.fit`, without need of the target; or an (n, p) array, sparse or not, for a model
                  fitted on arrays
-        reading  as for `thalweg.fit`: header, format, database, connection, missing, and offset for arrays
+        reading  as for `thalweg.fit`: header, format, database, connection, sql_files, missing, and offset for arrays
 
         Raises DataError where the rows do not fit the recipe.
         """

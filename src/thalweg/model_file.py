@@ -1,15 +1,17 @@
 """The model file `*.thalweg`: safetensors with JSON metadata. Loading reads numbers and text, and runs nothing."""
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thalweg.certificate import WORDS, Certificate
-from thalweg.errors import ModelFileError, OutputError
+from thalweg.errors import ModelFileError, OutputError, UsageError
 from thalweg.json_text import parsed
 from thalweg.model import Model
 from thalweg.recipe import Recipe, TextColumn
@@ -34,6 +36,7 @@ from thalweg.stopping import Outcome
 from thalweg.tensors import Format
 
 SCHEMA = 1
+_MOST = 100_000_000  # bytes of safetensors' header, its own limit
 _FORMAT = Format("thalweg", SCHEMA, "model", "the model", "a thalweg model", "read it", ModelFileError)
 _HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
 _HASHED = ("slots", "named", "origin", "letters", "ends")  # arrays of hashed columns
@@ -100,11 +103,48 @@ def save(model: Model, path: str | Path) -> None:
         raise OutputError(f"{path}: not written, since the run ended at no finite objective: {model.sentence}")
     tensors = _tensors(model)
     try:
-        body = json.dumps(_body(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        body = _text(_body(model))
         _model(parsed(body), tensors)
     except ValueError as error:
         raise OutputError(f"{path}: not written, since the model could not be loaded again: {error}.") from None
     _FORMAT.write(Path(path), body, tensors)
+
+
+def refuse_unsavable(options: Mapping[str, Any], classes: tuple[Any, Any], recipe: Recipe | None = None) -> None:
+    """Raise UsageError before a run for what its model would have in it and no file could keep.
+
+    options  what messages call each -> its value
+    recipe   None where it is learnt during the run
+    """
+    parts = {**options, "the label": classes[0], "the other label": classes[1]}
+    if recipe is not None:
+        parts["the recipe"] = _without_words(recipe.to_dict())
+    size = 0
+    for name, part in parts.items():
+        try:
+            size += len(_text(part))
+        except (TypeError, ValueError, RecursionError):
+            raise UsageError(
+                f"{name} is {reprlib.repr(part)}, which a model file cannot keep; give text in UTF-8, or a number."
+            ) from None
+    if size > _MOST:
+        raise UsageError(
+            f"the names of columns, levels and options take {size:,} bytes, more than the {_MOST:,} that a model file "
+            "keeps; --max-levels and --drop make them fewer."
+        )
+
+
+def _text(body: Any) -> str:
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text.encode()  # raises for letters that stand for no text
+    return text
+
+
+def _finite(value: Any) -> Any:
+    """The same, with null for numbers that JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def load(path: str | Path) -> Model:
@@ -114,9 +154,13 @@ def load(path: str | Path) -> Model:
     no model can be: then the message says where in the file, what stands there, and what was expected.
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        folder, there = path.is_dir(), path.exists()
+    except OSError as error:
+        raise ModelFileError(f"{path}: the model could not be read: {error.strerror or error}.") from None
+    if folder:
         raise ModelFileError(f"{path}: this is a folder, not a model file.")
-    if not path.exists():
+    if not there:
         raise ModelFileError(f"{path}: no such file; thalweg fit -o {path} makes one.")
     body, tensors = _FORMAT.read(path)
     try:
@@ -132,7 +176,7 @@ def is_model(path: Path) -> bool:
     """Whether the file says of itself that it is a model, whole or not."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        if size > 100_000_000:  # safetensors' own limit on its header; anything else would read a foreign file whole
+        if size > _MOST:  # anything else would read a foreign file whole
             return False
         try:
             header = parsed(file.read(size).decode())
@@ -162,20 +206,14 @@ def _tensors(model: Model) -> dict[str, np.ndarray]:
 
 
 def _body(model: Model) -> dict[str, Any]:
-    norm = model.certificate.gradient_norm
-    no_gradient = np.isnan(norm)
     return {
         **{name: getattr(model, name) for name in _PLAIN},
-        "progressive": model.progressive,
+        **{name: _finite(getattr(model, name)) for name in ("holdout", "progressive")},
         "recipe": _without_words(model.recipe.to_dict()),
         "classes": list(model.classes),
         "objective": model.objective,
         "outcome": model.outcome.name,
-        "certificate": {
-            **asdict(model.certificate),
-            "gradient_norm": None if no_gradient else norm,
-            "relative_gap": None if model.certificate.relative_gap == np.inf else model.certificate.relative_gap,
-        },
+        "certificate": _finite(asdict(model.certificate)),
         "stages": [row.get("stage") for row in model.history],
     }
 

@@ -10,12 +10,15 @@ from pathlib import Path
 from thalweg import signals
 from thalweg.errors import OutputError
 
+_SHORT = 32  # letters of a name, so that a temporary one with more behind them is not too long for the system
+
 
 def refuse_unwritable(path: Path) -> None:
     """Find out before the work whether a file can be written there, by writing an empty one beside its place.
 
     Raises OutputError with the cause in words.
     """
+    refuse_name(path)
     if path.is_dir():
         raise OutputError(f"{path}: this is a folder; give a file's name.")
     path = _behind_links(path)
@@ -50,8 +53,9 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
 
     As `write_whole`, for content that is not to be in memory at once.
     """
+    refuse_name(path)
     path = _behind_links(path)
-    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}"
+    temporary = path.parent / f".{path.name[:_SHORT]}.{os.urandom(4).hex()}"
     with signals.Undoing(lambda: _remove(temporary)):  # before it is there, lest a signal come in between
         try:
             if _is_device(path):
@@ -69,6 +73,22 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
         except BaseException:
             _remove(temporary)
             raise
+
+
+def is_text(words: str) -> bool:
+    """Whether letters can be written as UTF-8; those that stand for other bytes, as in names of files, cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in words)
+
+
+def refuse_name(path: Path) -> None:
+    """Raise OutputError for a name that the system, a library or a model file could not take."""
+    if not is_text(str(path)) or "\0" in str(path):
+        raise OutputError(f"{str(path)!r}: this name is not UTF-8; choose another one.")
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except OSError as error:  # a name that is too long, links that lead in a circle
+        raise OutputError(f"{path}: this file cannot be written: {error.strerror or error}.") from None
 
 
 def reason(error: BaseException) -> str:

@@ -101,8 +101,8 @@ def _way_out(arguments: list[str]) -> str:
 
 
 def complain(sentence: str, code: int) -> int:
-    """Say it on stderr, and return the code."""
-    click.echo(f"thalweg: {sentence}", err=True)
+    """Say it on stderr, on one line whatever names it has in it, and return the code."""
+    click.echo(f"thalweg: {' '.join(sentence.splitlines())}", err=True)
     return code
 
 

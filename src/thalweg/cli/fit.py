@@ -1,5 +1,7 @@
 """`thalweg fit`: rows in, a model file out."""
 
+import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +75,7 @@ def command(
     if model.outcome is Outcome.DIVERGING:
         click.echo(f"thalweg: {model.sentence} No model was written.", err=True)
         return 1
-    model.save(path)
+    save(model, path)
     signals.keep(signals.NOTHING, f"The model is in {path}.")
     if json_:
         print_json(summary(model, path))
@@ -101,13 +103,41 @@ def refuse_output(path: Path, train: str | None) -> None:
     """Raise before the run what would be found out after it; a file that is no model is never replaced by one."""
     from thalweg.model_file import is_model
     from thalweg.output import refuse_unwritable
+    from thalweg.readers.files import is_folder
     from thalweg.readers.stream import refuse_among
 
-    if train is not None and Path(train).is_dir():
+    if train is not None and is_folder(Path(train)):
         refuse_among(path, Path(train))
     refuse_unwritable(path)
     if path.exists() and path.stat().st_size > 0 and not is_model(path):
         raise OutputError(f"{path}: the file is there and is not a thalweg model; choose another name with -o.")
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a model; where that fails after all, into the system's folder for temporary files, so that it is not lost.
+
+    Raises OutputError in either case, naming the place.
+    """
+    try:
+        model.save(path)
+    except OutputError as error:
+        elsewhere = _saved_elsewhere(model, path)
+        more = "No other place was found for it." if elsewhere is None else f"The model was written to {elsewhere}."
+        raise OutputError(f"{error} {more}") from None
+
+
+def _saved_elsewhere(model: Any, path: Path) -> Path | None:
+    try:
+        handle, name = tempfile.mkstemp(".thalweg", f"{path.stem[:32]}-")
+    except OSError:
+        return None
+    os.close(handle)
+    try:
+        model.save(name)
+    except OutputError:
+        Path(name).unlink(missing_ok=True)
+        return None
+    return Path(name)
 
 
 def summary(model: Any, path: Path) -> dict[str, Any]:

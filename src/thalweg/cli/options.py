@@ -17,6 +17,7 @@ _READING = (
     click.option("--missing", multiple=True, metavar="TEXT", help="A text that is a hole; repeatable."),
     click.option("--sql", metavar="QUERY", help="Rows from a query instead of a file; with --database."),
     click.option("--database", metavar="FILE", help="The DuckDB file --sql asks, opened read-only."),
+    click.option("--sql-files", is_flag=True, help="Let --sql read files besides the database, as its views may."),
 )
 
 _LABELS = (
@@ -90,7 +91,7 @@ def as_json(command: Command) -> Command:
 def rows_and_reading(rows: str | None, what: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The source of the rows, and the keywords for `open_table`, out of a command's options, which lose these."""
     sql, database, format_ = given.pop("sql"), given.pop("database"), given.pop("format")
-    header, missing = not given.pop("no_header"), given.pop("missing")
+    header, missing, sql_files = not given.pop("no_header"), given.pop("missing"), given.pop("sql_files")
     if (sql is None) != (database is None):
         raise click.UsageError("--sql and --database go together: the query, and the DuckDB file it asks.")
     if (rows is None) == (sql is None):
@@ -107,7 +108,9 @@ def rows_and_reading(rows: str | None, what: str, given: dict[str, Any]) -> tupl
     if sql is not None:
         if keywords:
             raise click.UsageError("--no-header, --format and --missing go with files, not with --sql.")
-        return sql, {"database": database}
+        return sql, {"database": database, "sql_files": sql_files}
+    if sql_files:
+        raise click.UsageError("--sql-files goes with --sql and --database.")
     assert rows is not None
     return rows, keywords
 

@@ -1,12 +1,13 @@
 """`thalweg path`: many strengths of l1, each with its proof."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from thalweg import signals
 from thalweg.cli.commands import interrupted
-from thalweg.cli.fit import output_path, refuse_output
+from thalweg.cli.fit import output_path, refuse_output, save
 from thalweg.cli.keeping import Keeping
 from thalweg.cli.needs import check_libraries, check_work
 from thalweg.cli.options import UNFINISHED, as_json, held_out, learning, print_json, reading, rows_and_reading
@@ -50,7 +51,7 @@ def command(
         watching: tuple[Observer, ...] = (*observers, Keeping(many=True))
         path = fit_path(rows, holdout=held_out(holdout), observers=watching, **given, **keywords)
     if output is not None:
-        path.model(path.best).save(output)
+        save(path.model(path.best), Path(output))
     if json_:
         print_json(
             {

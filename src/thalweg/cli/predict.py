@@ -45,7 +45,7 @@ def command(model: str, rows: str | None, output: str | None, threshold: float, 
     to = None if output is None else Path(output)
     if to is not None:
         refuse_unwritable(to)
-        refuse_read(to, (Path(model), Path(source)))
+        refuse_read(to, (Path(model), *(() if "database" in keywords else (Path(source),))))
     positive, scores = _scores(load(model), source, keywords, threshold, to)
     if json_:
         print_json(_as_json(positive, scores, output))
@@ -66,11 +66,11 @@ def _scores(
 
     The model is not kept for longer than it is needed. Raises OutputError for an output that is read.
     """
-    from thalweg.readers.files import kind_of, refuse_unreadable
+    from thalweg.readers.files import is_folder, kind_of, refuse_unreadable
     from thalweg.scoring import rows_for, score
 
     path = Path(source)
-    if "database" not in keywords and not path.is_dir():
+    if "database" not in keywords and not is_folder(path):
         refuse_unreadable(path)
         if (keywords.get("format") or kind_of(path)) == "libsvm":
             probability = judge.predict_proba(source, **keywords)[:, 1]

@@ -1,12 +1,14 @@
 """Arrays as rows: X as a matrix of numbers, dense or sparse; labels, weights and offsets checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import isfinite, isinf
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, UsageError
+from thalweg.output import is_text
 from thalweg.rows import Csr, of_one_class
 
 
@@ -125,6 +127,25 @@ def sample_weights(values: Any, n: int) -> np.ndarray | None:
     return weight
 
 
+def label_array(y: Any, n: int) -> np.ndarray:
+    """y as an (n,) array of anything. Raises DataError for another shape."""
+    try:
+        array = np.asarray(y)
+    except ValueError as error:
+        raise DataError(f"y cannot be made an array: {error}.") from None
+    if array.shape not in ((n,), (n, 1)):
+        raise DataError(f"y has shape {array.shape}, but must be ({n},): one label for each row of X.")
+    return array.reshape(n)
+
+
+def both(classes: Any) -> list[Any]:
+    """The labels that a caller names. Raises UsageError for anything but two."""
+    named = list(classes) if isinstance(classes, Iterable) and not isinstance(classes, str) else []
+    if len(named) != 2:
+        raise UsageError(f"classes is {classes!r}, but must be the two labels.")
+    return named
+
+
 def labels(
     y: Any, n: int, positive: Any = None, classes: Sequence[Any] | None = None, soft: bool = False
 ) -> tuple[np.ndarray, tuple[Any, Any]]:
@@ -135,11 +156,7 @@ def labels(
     between; with `soft` always, and of any classes. Raises DataError for one class, more than two, holes, or labels
     that are neither numbers, words nor booleans.
     """
-    array = np.asarray(y)
-    if array.shape != (n,):
-        if array.shape != (n, 1):
-            raise DataError(f"y has shape {array.shape}, but must be ({n},): one label for each row of X.")
-        array = array[:, 0]
+    array = label_array(y, n)
     _refuse_holes(array)
     shares = _shares(array, classes, soft)
     if shares is not None:
@@ -150,13 +167,12 @@ def labels(
         return shares, (0, 1) if classes is None else (_plain(classes[0]), _plain(classes[1]))
     try:
         found = list(np.unique(array))
-    except TypeError:
+    except (TypeError, ValueError):
         kinds = " and ".join(sorted({type(value).__name__ for value in array.tolist()}))
         raise DataError(f"y mixes labels of the types {kinds}; give labels of one type.") from None
-    names = [_plain(value) for value in (classes if classes is not None else found)]
+    names = [_plain(value) for value in (found if classes is None else both(classes))]
     for name in names:
-        if not isinstance(name, str | int | float | bool):
-            raise DataError(f"y holds {name!r}, but a label must be a number, a word, or true or false.")
+        _refuse_odd(name)
     if len(names) > 2:
         first = ", ".join(repr(name) for name in names[:5])
         raise DataError(
@@ -184,7 +200,7 @@ def _refuse_holes(array: np.ndarray) -> None:
     if array.dtype.kind == "f":
         holes = ~np.isfinite(array)
     elif array.dtype.kind == "O":
-        holes = np.array([value is None or value != value for value in array])
+        holes = np.fromiter(map(_is_hole, array), bool, len(array))
     else:
         return
     if holes.any():
@@ -217,6 +233,27 @@ def _shares(array: np.ndarray, classes: Sequence[Any] | None, soft: bool) -> np.
     if soft or (((numbers > 0) & (numbers < 1)).any() and not outside.any()):
         return numbers.astype(np.float64) + 0.0  # without the sign of -0.0
     return None
+
+
+def _is_hole(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value) or (isinstance(value, float) and isinf(value))
+    except TypeError:  # pandas.NA, which is neither
+        return True
+    except ValueError:  # an array, which is no label
+        return False
+
+
+def _refuse_odd(name: Any) -> None:
+    """Raise DataError for what no model could keep as a label."""
+    if not isinstance(name, str | int | float | bool):
+        raise DataError(f"y holds {name!r}, but a label must be a number, a word, or true or false.")
+    if isinstance(name, float) and not isfinite(name):
+        raise DataError(f"classes holds {name!r}, but a label that is a number must be finite.")
+    if isinstance(name, int) and not -(2**63) <= name < 2**64:
+        raise DataError(f"y holds {name!r}, but a label that is a whole number must fit into 64 bits.")
+    if isinstance(name, str) and not is_text(name):
+        raise DataError(f"y holds {name!r}, whose letters cannot be written as UTF-8.")
 
 
 def _plain(value: Any) -> Any:

@@ -73,6 +73,14 @@ def _filled(array: Any, held: Any, hole: float, dtype: type) -> np.ndarray:
     return np.where(bits[array.offset :].view(np.bool_), found, dtype(hole))
 
 
+LARGEST = 1e150  # of which squares can be summed
+
+
 def infinite(name: str, value: float) -> str:
     """The sentence about a number that is none."""
     return f"column {name!r} holds {value}; a finite number was expected, or nothing at all for a hole."
+
+
+def too_large(name: str, value: float) -> str:
+    """The sentence about a number above `LARGEST`."""
+    return f"column {name!r} holds {value:g}, whose square overflows; divide the column by a power of ten"

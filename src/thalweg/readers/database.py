@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from thalweg import memory
-from thalweg.errors import DataError, OutOfMemoryError, UsageError
+from thalweg.errors import DataError, OutOfMemoryError
+
+# no extension is fetched or loaded because a statement mentions it, and no variable of Python's is taken for a table
+_PRIVATE: dict[str, Any] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
 
 
 class Database:
-    """A private in-memory DuckDB, or a database file opened read-only; `name` is what messages call the source."""
+    """A private in-memory DuckDB, or a connection that the caller opened; `name` is what messages call the source."""
 
-    def __init__(self, name: str, file: Path | None = None) -> None:
+    def __init__(self, name: str, connection: Any = None) -> None:
         import duckdb
 
         self.name = name
@@ -24,15 +31,65 @@ class Database:
         config = _config()
         self._all_threads = f"SET threads = {config['threads']}" if config else "RESET threads"
         with self._in_words():
-            if file is None:
-                self._connection = duckdb.connect(config=config)
-            else:
-                self._connection = duckdb.connect(str(file), read_only=True, config=config)
+            self._connection = duckdb.connect(config={**_PRIVATE, **config}) if connection is None else connection
+
+    @classmethod
+    def reading(cls, file: Path, *, files: bool, threads: int | None = None) -> "Database":
+        """A database file that can be read only, by statements that can change no setting.
+
+        In a private DuckDB to which the file is attached, so that other connections to it keep their settings.
+
+        files    whether statements may read files besides it
+        threads  None for all
+        """
+        database = cls(f"{file}: the query failed")
+        if threads is not None:
+            database.run(f"SET threads = {threads}")
+        name = file.name.split(".")[0]
+        known = {row[0] for row in database.run("SELECT database_name FROM duckdb_databases()")}
+        # named by the file as DuckDB does, but for the one name that the private database has already
+        alias = f" AS {name}_db" if name.lower() in known else ""
+        database.run(f"ATTACH {literal(str(file.absolute()))}{alias} (READ_ONLY)")
+        (attached,) = database.run(
+            "SELECT database_name FROM duckdb_databases() WHERE path IS NOT NULL AND NOT internal"
+        )
+        database.run(f"USE {identifier(attached[0])}")
+        if not files:
+            database.run("SET enable_external_access = false")
+        database.run("SET lock_configuration = true")
+        return database
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a statement's result. Raises DataError with the first line of DuckDB's complaint."""
         with self._in_words():
             return self._connection.execute(sql).fetchall()
+
+    def statements(self, sql: str) -> list[str]:
+        """What each of the statements of a text is, as DuckDB's parser has it: SELECT, COPY, ..."""
+        with self._in_words():
+            return [statement.type.name for statement in self._connection.extract_statements(sql)]
+
+    def first_statement(self, sql: str) -> str:
+        """The text up to the semicolon that ends its first statement."""
+        import duckdb
+
+        text = sql.encode()  # offsets count bytes
+        ends = (at for at, of in duckdb.tokenize(sql) if of == duckdb.token_type.operator and text[at : at + 1] == b";")
+        return text[: next(ends, len(text))].decode()
+
+    def plan(self, select: str) -> str:
+        """How DuckDB would run a select: JSON, with views, macros and nested queries resolved."""
+        with self._in_words():
+            return str(self._connection.sql(f"EXPLAIN (FORMAT json) {select}").fetchall()[0][1])
+
+    def table(self, select: str) -> Any:
+        """All rows of a select as an Arrow table."""
+        with self._in_words():
+            return self._connection.sql(select).to_arrow_table()
+
+    def close(self) -> None:
+        """Let go of the files; the database is of no more use."""
+        self._connection.close()
 
     def create_rows(self, select: str) -> list[str]:
         """The table `rows` of a select, and the names of its columns, which in the table are c0, c1, ...
@@ -110,30 +167,6 @@ def _config() -> dict[str, Any]:
     return {"threads": max(1, memory.threads(os.cpu_count() or 1, _THREAD, _CONNECTION))}
 
 
-def query_elsewhere(sql: str, database: str | Path | None, connection: Any) -> Any:
-    """The Arrow table a query gives, on a database file opened read-only, or on somebody's own connection."""
-    import duckdb
-
-    own = connection is None
-    if not own and not hasattr(connection, "sql"):
-        raise UsageError(
-            f"connection is {connection!r}, but must be an open DuckDB connection; database= takes a file."
-        )
-    try:
-        if own:
-            connection = duckdb.connect(str(database), read_only=True)
-        result = connection.sql(sql)
-        if result is None:
-            raise DataError(f"--sql: {sql!r} gives no rows; a SELECT does.")
-        return result.to_arrow_table()
-    except duckdb.Error as error:
-        where = f"{database}: " if own else ""
-        raise DataError(f"{where}the query failed: {first_sentence(error)}") from None
-    finally:
-        if own and connection is not None:
-            connection.close()
-
-
 def first_sentence(error: BaseException) -> str:
     """DuckDB's complaint without its echo of the statement and its settings."""
     lines = [line.strip() for line in str(error).split("\n")]
@@ -148,6 +181,11 @@ def first_sentence(error: BaseException) -> str:
 def literal(value: str) -> str:
     """A text as SQL takes it."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as SQL takes it, whatever letters it has."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def named_files(statements: Iterable[str]) -> list[Path]:
@@ -173,5 +211,5 @@ _DATA = re.compile(r"\.(csv|tsv|txt|parquet|pq|json|jsonl|ndjson)(\.gz|\.zst)?$"
 
 
 def file_literal(path: Path) -> str:
-    """A file's name as DuckDB takes it: its own characters, not a pattern for many files."""
-    return literal("".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path)))
+    """A file's name as DuckDB takes it: its own characters, not a pattern for many files, a home folder or a URL."""
+    return literal("".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path.absolute())))

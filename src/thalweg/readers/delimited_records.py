@@ -1,5 +1,7 @@
 """A piece of a CSV file parsed by Arrow, and what is wrong with some of its records, told by their lines."""
 
+import itertools
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow
+from pyarrow import compute, types
 from pyarrow import csv as arrow_csv
 
 from thalweg import native
 from thalweg.readers.delimited import wrong_quotes, wrong_width
 
+_PRIVATE_USE = range(0xE000, 0xF900)  # letters of Unicode that mean nothing
 BLOCK = 1 << 19  # bytes parsed at a time: Arrow sets as many aside for every column of words
 
 
@@ -59,7 +63,8 @@ class Records:
     """A piece of a file being parsed, and what is wrong with some of its records."""
 
     def __init__(self, path: Path, names: Sequence[str], delimiter: str, found: Divided, line: int) -> None:
-        self.path, self.names, self.delimiter, self.data, self.line = path, names, delimiter, found.data, line
+        self.path, self.names, self.delimiter, self.line = path, names, delimiter, line
+        self.data, self._mark = _marked(found.data)
         self._divided, self._blanks = found, len(names) == 1
         self._begin()
 
@@ -113,15 +118,18 @@ class Records:
         return "skip"
 
     def decoded(self, batch: Any) -> Any:
-        """Columns of bytes as text, without the rows that are not UTF-8."""
-        columns, good = [], np.ones(batch.num_rows, dtype=bool)
-        for column in batch.columns:
-            try:
-                columns.append(column.cast(pyarrow.string()))
-            except pyarrow.ArrowInvalid:
-                texts = [None if value is None else _text(value) for value in column.to_pylist()]
-                columns.append(pyarrow.array(texts, pyarrow.string()))
-                good &= np.equal(columns[-1].is_null(), column.is_null())
+        """Columns of bytes as text; without the rows that have bytes in them which are not UTF-8."""
+        texts = [types.is_binary(column.type) or types.is_string(column.type) for column in batch.columns]
+        columns = [
+            column.cast(pyarrow.string()) if text else column for text, column in zip(texts, batch.columns, strict=True)
+        ]
+        batch = pyarrow.RecordBatch.from_arrays(columns, batch.schema.names)
+        if self._mark is None:
+            return batch
+        good = np.ones(batch.num_rows, dtype=bool)
+        for column in itertools.compress(columns, texts):
+            marked = compute.match_substring(column, self._mark).fill_null(False)
+            good &= ~marked.to_numpy(zero_copy_only=False)
         lost = [self.number(int(row)) for row in np.flatnonzero(~good)]
         for record in lost:
             self.bad[record] = (
@@ -129,7 +137,7 @@ class Records:
                 "(iconv -f latin1 -t utf-8 does)."
             )
         self.left_out.update(lost)
-        return pyarrow.RecordBatch.from_arrays(columns, batch.schema.names).filter(pyarrow.array(good))
+        return batch.filter(pyarrow.array(good))
 
     def place(self, row: int) -> str:
         """Where a row of the batch stands."""
@@ -167,8 +175,16 @@ def _number(place: int, left_out: Sequence[int]) -> int:
     return low
 
 
-def _text(value: bytes) -> str | None:
+def _marked(data: bytes) -> tuple[bytes, str | None]:
+    """Data as UTF-8: a letter that is nowhere else in it for each byte that is none; and that letter, if needed.
+
+    Arrow decodes rows of another length before it hands them over, and loses its place where that fails.
+    """
+    ends = pyarrow.py_buffer(np.array([0, len(data)], np.int32))
     try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
+        pyarrow.Array.from_buffers(pyarrow.string(), 1, [None, ends, pyarrow.py_buffer(data)]).validate(full=True)
+    except pyarrow.ArrowInvalid:
+        text = data.decode("utf-8", "surrogateescape")
+        mark = next((letter for letter in map(chr, _PRIVATE_USE) if letter not in text), "\ufffd")
+        return re.sub("[\udc80-\udcff]", mark, text).encode(), mark
+    return data, None

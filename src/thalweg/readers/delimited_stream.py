@@ -197,7 +197,7 @@ class _File:
             batch = records.read(typed, missing)
         except pyarrow.ArrowInvalid:  # some value is not what was expected: now every column as bytes
             batch = records.read(dict.fromkeys(forms, pyarrow.binary()), missing)
-            batch = records.decoded(batch)
+        batch = records.decoded(batch)
         columns, settled = [], set()
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             kind = (kinds or {}).get(name, "text")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from thalweg.errors import DataError
+from thalweg.output import is_text
 
 FORMATS = ("csv", "tsv", "parquet", "jsonl", "libsvm")
 _ENDINGS = {
@@ -41,7 +42,8 @@ _FOREIGN = {
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raise DataError for what is not there, is a folder, cannot be opened, or is empty."""
+    """Raise DataError for what is not there, is a folder, cannot be opened, is empty, or has no name in UTF-8."""
+    is_folder(path)
     if not path.exists():
         near = sorted(p.name for p in path.parent.iterdir() if p.is_file())[:8] if path.parent.is_dir() else []
         hint = f" The folder holds {', '.join(near)}." if near else ""
@@ -57,6 +59,16 @@ def refuse_unreadable(path: Path) -> None:
         raise DataError(f"{path}: the file cannot be opened: {error.strerror}.") from None
     if empty:
         raise DataError(f"{path}: the file is empty.")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is one. Raises DataError for a name that cannot be looked up, or is not UTF-8."""
+    if not is_text(str(path)):
+        raise DataError(f"{str(path)!r}: this name is not UTF-8; rename the file.")
+    try:
+        return path.is_dir()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise DataError(f"{path}: the file cannot be opened: {error.strerror}.") from None
 
 
 def kind_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from thalweg.readers.chunk import WORDY, Chunk
 
 _FEW = 4  # values of a column whose dictionaries are all kept: of few values the order differs from batch to batch
 _LONG = 300  # digits; a longer number is none that fits
+_WHOLE = re.compile("[+-]?[0-9]+")
 _DAY = 86400e6  # microseconds
 
 Complaint = Callable[[str, str, str], str]  # column, value, form wanted -> what is wrong
@@ -196,8 +197,9 @@ def as_read(words: Any, kind: str) -> Any:
 
 def number_word(text: str) -> str:
     """A number as a word: 1.0 and 1 are the same."""
-    if text.isascii() and text.lstrip("+-").isdigit() and len(text) < _LONG:
-        return str(int(text))
+    exact = whole(text)
+    if exact is not None:
+        return str(exact)
     value = number(text)
     return text if value is None or value != value else repr(value).removesuffix(".0")
 
@@ -219,6 +221,11 @@ def _parsed(words: Any, form: str) -> tuple[Any, dict[int, str]]:
         bad = {int(row): known[codes[row]] for row in np.flatnonzero((codes >= 0) & failed[codes])}
     values = pyarrow.array([None if value is None or value != value else value for value in parsed], pyarrow.float64())
     return values.take(words.indices), bad
+
+
+def whole(text: str) -> int | None:
+    """The whole number that digits are, or None."""
+    return int(text) if len(text) < _LONG and _WHOLE.fullmatch(text) else None
 
 
 def number(text: str) -> float | None:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers.arrays import matrix, refuse_non_finite
+from thalweg.output import is_text
+from thalweg.readers.arrays import label_array, matrix, refuse_non_finite
 from thalweg.readers.database import Database
 from thalweg.readers.forms import kind_of_type, mostly, number, number_word
 
@@ -56,13 +57,14 @@ def frame_batch(rows: Any, target: str | None) -> tuple[Any, str | None, dict[st
         if not isinstance(X, np.ndarray):
             raise DataError("sparse rows are not learnt online; give a table, whose words are hashed.")
         refuse_non_finite(X)
-        y = np.asarray(rows[1]).reshape(-1)
-        if len(y) != len(X):
-            raise DataError(f"y has {len(y)} labels, but X has {len(X)} rows.")
+        y = label_array(rows[1], len(X))
         names = getattr(rows[0], "columns", [f"x{j}" for j in range(X.shape[1])])
         columns = {str(name): X[:, j] for j, name in enumerate(names)}
         target = "y" if "y" not in columns else "(y)"
-        batch = pyarrow.RecordBatch.from_pydict({**columns, target: y})
+        try:
+            batch = pyarrow.RecordBatch.from_pydict({**columns, target: y})
+        except (pyarrow.ArrowException, OverflowError, UnicodeError) as error:
+            raise DataError(f"y cannot be read: {str(error).splitlines()[0]}.") from None
         return batch, target, _kinds(batch)
     home = type(rows).__module__.split(".")[0]
     if home not in ("pandas", "polars", "pyarrow"):
@@ -84,7 +86,7 @@ def frame_batch(rows: Any, target: str | None) -> tuple[Any, str | None, dict[st
         elif isinstance(rows, pyarrow.RecordBatch):
             rows = pyarrow.Table.from_batches([rows])
         batches = rows.combine_chunks().to_batches()
-    except (pyarrow.ArrowException, AttributeError) as error:
+    except (pyarrow.ArrowException, AttributeError, OverflowError, UnicodeError) as error:
         found = "; ".join(map(str, error.args)).splitlines()[0]
         raise DataError(f"data frame: the rows cannot be read ({found}).") from None
     batch = batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=rows.schema)
@@ -128,6 +130,8 @@ def _refuse_names(frame: Any) -> None:
         raise DataError("data frame: there are no columns.")
     seen: set[str] = set()
     for column in map(str, names):
+        if "\0" in column or not is_text(column):
+            raise DataError(f"data frame: the column name {column!r} is no text in UTF-8; rename it.")
         if column.lower() in seen:
             raise DataError(f"data frame: the column name {column!r} stands twice (case does not count); rename one.")
         seen.add(column.lower())

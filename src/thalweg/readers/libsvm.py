@@ -16,6 +16,7 @@ from thalweg import native
 from thalweg.ahead import ahead
 from thalweg.errors import DataError
 from thalweg.readers.files import fingerprint, pieces
+from thalweg.readers.forms import number
 from thalweg.rows import Csr
 
 _LARGEST = 2**31 - 2  # columns are counted by int32
@@ -154,51 +155,48 @@ def _tens() -> np.ndarray:
 
 def _plainly(path: Path, out: _Arrays, chunk: bytes, line: int) -> None:
     """Parse a chunk that begins after that many lines."""
-    for number, raw in enumerate(chunk.split(b"\n"), line + 1):
+    for at, raw in enumerate(chunk.split(b"\n"), line + 1):
         try:
             parts = raw.split(b"#", 1)[0].decode("utf-8").split()
         except UnicodeDecodeError:
-            raise DataError(f"{path}, line {number}: this is not UTF-8 text.") from None
+            raise DataError(f"{path}, line {at}: this is not UTF-8 text.") from None
         if not parts:
             continue
-        out.labels[out.rows] = _label(path, number, parts[0])
-        for place, value in _entries(path, number, parts[1:]):
+        out.labels[out.rows] = _label(path, at, parts[0])
+        for place, value in _entries(path, at, parts[1:]):
             out.indices[out.entries], out.data[out.entries] = place, value
             out.entries += 1
         out.rows += 1
         out.indptr[out.rows] = out.entries
 
 
-def _label(path: Path, number: int, text: str) -> float:
+def _label(path: Path, line: int, text: str) -> float:
     value = _number(text)
     if value is None:
-        raise DataError(f"{path}, line {number}: the line starts with {text!r}, but a number, its label, was expected.")
+        raise DataError(f"{path}, line {line}: the line starts with {text!r}, but a number, its label, was expected.")
     return value
 
 
-def _entries(path: Path, number: int, parts: list[str]) -> Iterator[tuple[int, float]]:
+def _entries(path: Path, line: int, parts: list[str]) -> Iterator[tuple[int, float]]:
     before = -1
     for part in parts:
         index, colon, text = part.partition(":")
         if index == "qid" and colon and (not text or (text.isascii() and text.isdigit())):
             continue
         if not colon or not (index.isascii() and index.isdigit()):
-            raise DataError(f"{path}, line {number}: found {part!r}, but index:value was expected, as in 3:0.5.")
+            raise DataError(f"{path}, line {line}: found {part!r}, but index:value was expected, as in 3:0.5.")
         place = int(index) if len(index) < 20 else _LARGEST + 1
         if place > _LARGEST:
-            raise DataError(f"{path}, line {number}: index {index} is above {_LARGEST:,}, the largest column there is.")
+            raise DataError(f"{path}, line {line}: index {index} is above {_LARGEST:,}, the largest column there is.")
         if place <= before:
-            raise DataError(f"{path}, line {number}: index {place} follows {before}; indices must increase.")
+            raise DataError(f"{path}, line {line}: index {place} follows {before}; indices must increase.")
         value = _number(text)
         if value is None:
-            raise DataError(f"{path}, line {number}: {text!r} at index {place} is not a finite number.")
+            raise DataError(f"{path}, line {line}: {text!r} at index {place} is not a finite number.")
         before = place
         yield place, value
 
 
 def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and "_" not in text else None
+    value = number(text)
+    return value if value is not None and np.isfinite(value) else None

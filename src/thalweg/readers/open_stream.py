@@ -1,18 +1,20 @@
 """Which stream a path, a folder or a query gets."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError, UsageError
 from thalweg.readers.database import Database, named_files
 from thalweg.readers.delimited_stream import DelimitedStream
-from thalweg.readers.files import files_in, fingerprint, kind_of, refuse_foreign, refuse_unreadable
+from thalweg.readers.files import files_in, fingerprint, is_folder, kind_of, refuse_foreign, refuse_unreadable
 from thalweg.readers.json_lines import json_lines
 from thalweg.readers.parquet_stream import ParquetStream
+from thalweg.readers.query import open_query, query_in_words
 from thalweg.readers.query_stream import QueryStream, json_in_words
 from thalweg.readers.stream import Stream
-from thalweg.readers.table import DEFAULT_MISSING
+from thalweg.readers.table import missing_words
 
 
 def open_stream(
@@ -20,6 +22,7 @@ def open_stream(
     *,
     database: str | Path | None = None,
     connection: Any = None,
+    sql_files: bool = False,
     header: bool = True,
     format: str | None = None,
     missing: Any = None,
@@ -28,16 +31,18 @@ def open_stream(
 
     Raises DataError for files that cannot be read or disagree on their columns; UsageError for what cannot be streamed.
     """
-    holes = DEFAULT_MISSING if missing is None else tuple(missing) if not isinstance(missing, str) else (missing,)
+    holes = missing_words(missing)
     if connection is not None or not isinstance(source, str | Path):
         raise UsageError(
             "--stream reads files, folders and queries on a --database file; rows that are in memory already are "
             "fitted without it, or handed piece by piece to thalweg.Online.partial_fit."
         )
     if database is not None:
-        return _of_query(str(source), Path(database), holes)
+        return _of_query(str(source), Path(database), sql_files, holes)
+    if sql_files:
+        raise UsageError("--sql-files goes with --sql and --database.")
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         files = files_in(path)
         kinds = {format or kind_of(file): file for file in reversed(files) if _readable(file)}
         if len(kinds) > 1:
@@ -79,17 +84,14 @@ def _of_folder(folder: Path, files: list[Path]) -> str:
     return f"sha256-of-files:{digest.hexdigest()}:{len(files)}"
 
 
-def _of_query(sql: str, file: Path, missing: tuple[str, ...]) -> Stream:
-    refuse_unreadable(file)
-    if not sql.strip():
-        raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
-    name = f"query {sql!r}" if len(sql) < 60 else "query"
-    database = Database(name, file)
+def _of_query(sql: str, file: Path, files: bool, missing: tuple[str, ...]) -> Stream:
+    query = open_query(sql, file, None, files, threads=1)  # on one thread rows come in the order of the source
     log = file.with_name(f"{file.name}.wal")  # what was written to the database and is not in its file yet
-    read = [file, *named_files([sql, *database.views()])]
+    read = [file, *(named_files([sql, *query.database.views()]) if files else ())]
     marks = [fingerprint(path) for path in (*read, log) if path.exists()]
     mark = hashlib.sha256(f"{sql}:{marks}".encode()).hexdigest()
-    return QueryStream(database, sql.strip().rstrip(";"), read, name, f"query:{mark}", missing)
+    select = f"SELECT * FROM {query.rows}"
+    return QueryStream(query.database, select, read, query.name, f"query:{mark}", missing, query_in_words)
 
 
 def _of_json(path: Path, files: list[Path], mark: str, missing: tuple[str, ...]) -> Stream:
@@ -98,6 +100,7 @@ def _of_json(path: Path, files: list[Path], mark: str, missing: tuple[str, ...])
     database = Database(str(path))
     with json_in_words(files[0]):
         select, numbers = json_lines(database, files[0])
-    stream = QueryStream(database, select, files, str(path), mark, missing)
+    database.run("SET threads = 1")  # so that rows come in the order of the file
+    stream = QueryStream(database, select, files, str(path), mark, missing, partial(json_in_words, files[0]))
     stream.columns |= dict.fromkeys(numbers, "number")
     return stream

@@ -1,13 +1,13 @@
 """What DuckDB reads for us in batches: JSON lines, and queries on a database file."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from thalweg.errors import DataError
 from thalweg.readers.chunk import Chunk, Position
-from thalweg.readers.database import Database
+from thalweg.readers.database import Database, identifier
 from thalweg.readers.forms import readable
 from thalweg.readers.sources import in_words
 from thalweg.readers.stream import Stream, Watched
@@ -19,7 +19,7 @@ _POSITION = Record({"batch": Whole(), "read": Whole()})
 
 
 class QueryStream(Stream):
-    """A stream of what a select gives; on one thread, so that the order of the rows is that of the source."""
+    """A stream of what a select gives, on a database of one thread; `words` has complaints in its words."""
 
     def __init__(
         self,
@@ -29,16 +29,16 @@ class QueryStream(Stream):
         name: str,
         fingerprint: str,
         missing: tuple[str, ...],
+        words: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.name, self.files, self.fingerprint, self._missing = name, files, fingerprint, missing
         self._database, self._watched = database, [Watched(file) for file in files]
-        self._rows = f"({select}\n)"  # the query may end in a comment
-        database.run("SET threads = 1")
-        with json_in_words(self._watched[0].path):
+        self._rows, self._words = f"({select})", words
+        with words():
             self.columns = {str(row[0]): kind(str(row[1])) for row in database.run(f"DESCRIBE {select}")}
 
     def count(self) -> None:
-        with json_in_words(self._watched[0].path):
+        with self._words():
             self.n = int(self._database.run(f"SELECT count(*) FROM {self._rows}")[0][0])
 
     def check_position(self, at: Position | None) -> None:
@@ -47,9 +47,8 @@ class QueryStream(Stream):
     def chunks(self, forms: Mapping[str, str], at: Position | None = None, skip: bool = False) -> Generator[Chunk]:
         begin = at or {"batch": 0, "read": 0}
         read = count = 0
-        # names in quotes: a column may be called anything
-        wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in forms)
-        with json_in_words(self._watched[0].path):
+        wanted = ", ".join(map(identifier, forms))
+        with self._words():
             for b, batch in enumerate(self._database.batches(f"SELECT {wanted} FROM {self._rows}", _ROWS)):
                 if b == begin["batch"] and read != begin["read"]:
                     raise SchemaError(f"the position is after {begin['read']:,} rows, but its batches hold {read:,}")
@@ -64,6 +63,9 @@ class QueryStream(Stream):
             raise SchemaError(f"the position is after {begin['read']:,} rows, but there are {read:,} in fewer batches")
         if read == 0:
             raise DataError(f"{self.name}: there are no rows, only {len(self.columns)} column names.")
+
+    def close(self) -> None:
+        self._database.close()
 
     def _check(self) -> None:
         for watched in self._watched:

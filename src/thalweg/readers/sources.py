@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError, UsageError
-from thalweg.readers.database import Database, file_literal, query_elsewhere
+from thalweg.readers.database import Database, file_literal
 from thalweg.readers.delimited import read_delimited
 from thalweg.readers.files import FORMATS, fingerprint, kind_of, refuse_foreign, refuse_unreadable
 from thalweg.readers.frames import frame_rows
 from thalweg.readers.json_lines import json_lines
 from thalweg.readers.libsvm import Matrix, read_libsvm
-from thalweg.readers.table import DEFAULT_MISSING, Table
+from thalweg.readers.query import open_query
+from thalweg.readers.table import Table, missing_words
 
 
 def open_rows(
@@ -19,6 +20,7 @@ def open_rows(
     *,
     database: str | Path | None = None,
     connection: Any = None,
+    sql_files: bool = False,
     header: bool = True,
     format: str | None = None,
     missing: Any = None,
@@ -27,24 +29,27 @@ def open_rows(
 
     source      a path (csv, tsv, parquet, json lines, libsvm; .gz too), SQL with `database` or `connection`, a pandas
                 or polars frame, an Arrow table
-    database    a DuckDB file, opened read-only; connection: an open DuckDB connection
+    database    a DuckDB file, opened read-only; connection: an open DuckDB connection, whose settings are not changed
+    sql_files   whether a query on `database` may read files besides it, as views over files need
     header      whether a csv or tsv file begins with its column names; without, they are column0, column1, ...
     format      one of `FORMATS`; None: by the file's ending, or by how it begins
     missing     texts that are holes; None for `DEFAULT_MISSING`
 
     Raises DataError naming file, row, column and value; UsageError for options that do not go together.
     """
-    holes = DEFAULT_MISSING if missing is None else tuple(missing) if not isinstance(missing, str) else (missing,)
+    holes = missing_words(missing)
     if format is not None and format not in FORMATS:
         raise UsageError(f"--format {format!r} is not known; choose one of {', '.join(FORMATS)}.")
     of_query = database is not None or connection is not None
+    if sql_files and not of_query:
+        raise UsageError("--sql-files goes with --sql and --database.")
     if isinstance(source, str | Path) and not of_query:
         return _from_file(Path(source), header, format, holes)
     if not header or format is not None:
         kind = "a query" if of_query else "a data frame"
         raise UsageError(f"--no-header and --format go with files; this is {kind}.")
     if of_query:
-        return _from_query(source, database, connection)
+        return _from_query(source, database, connection, sql_files)
     return _from_frame(source)
 
 
@@ -56,20 +61,14 @@ def open_table(source: Any, **reading: Any) -> Table:
     return rows
 
 
-def _from_query(sql: Any, database: str | Path | None, connection: Any) -> Table:
-    if not isinstance(sql, str):
-        raise UsageError(
-            f"with a database or a connection, the rows are a SQL query as text; found {type(sql).__name__}."
-        )
-    if not sql.strip():
-        raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
-    if database is not None:
-        if connection is not None:
-            raise UsageError("give either a database file or a connection, not both.")
-        refuse_unreadable(Path(database))
-    name = f"query {sql!r}" if len(sql) < 60 else "query"
-    own = Database(name)
-    own.register("source", query_elsewhere(sql, database, connection))
+def _from_query(sql: Any, database: str | Path | None, connection: Any, sql_files: bool) -> Table:
+    query = open_query(sql, database, connection, sql_files)
+    own = Database(query.name)
+    try:
+        own.register("source", query.table())
+    finally:
+        if connection is None:
+            query.database.close()
     return Table.of(own, own.create_rows("SELECT * FROM source"), _described(own))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thalweg.errors import DataError, OutputError
+from thalweg.output import refuse_name
 from thalweg.readers.chunk import Chunk, Position
 from thalweg.readers.files import is_among
 from thalweg.readers.forms import Complaint
@@ -47,11 +48,15 @@ class Stream(Columns, ABC):
     n: int | None = None
     complaint: Complaint | None = None
 
+    def close(self) -> None:
+        """Let go of what is open between two reads, if anything."""
+
     def count(self) -> None:
         """Make sure that chunks know their share of the rows, where that takes counting them."""
 
     def refuse_output(self, path: Path) -> None:
         """Raise OutputError where a file written there would replace some of the rows, or be read as some."""
+        refuse_name(path)
         refuse_read(path, self.files)
         if self.folder is not None:
             refuse_among(path, self.folder)

@@ -1,6 +1,6 @@
 """A table: named columns of four kinds, rows in their order, held by DuckDB and asked by SQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, UsageError
+from thalweg.output import is_text
 from thalweg.readers.database import Database, literal
 
 DEFAULT_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
@@ -17,6 +18,18 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "
 _FLOATS = ("UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "REAL")
 _TEXTS = ("VARCHAR", "ENUM", "UUID")
 _DATES = ("DATE", "TIMESTAMP")
+
+
+def missing_words(missing: Any) -> tuple[str, ...]:
+    """The texts that are missing values: one or several that a caller names, or `DEFAULT_MISSING` for None."""
+    if missing is None:
+        return DEFAULT_MISSING
+    several = isinstance(missing, Iterable) and not isinstance(missing, str)
+    words = tuple(map(str, missing if several else (missing,)))
+    for word in words:
+        if not is_text(word):
+            raise UsageError(f"--missing is {word!r}, whose letters are no text in UTF-8.")
+    return words
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ def unknown_column(source: str, columns: Mapping[str, str], column: str, role: s
 
 def listing(columns: Mapping[str, str]) -> str:
     """The columns, in a sentence."""
-    names = list(columns)
+    names = [name if name.isprintable() else repr(name) for name in columns]
     shown = ", ".join(names[:20])
     return f"the columns are {shown}{f' and {len(names) - 20} more' if len(names) > 20 else ''}."
 

@@ -144,8 +144,8 @@ class Builder:
         self.notes: list[str] = []
 
     def number(self, found: NumberStatistics) -> None:
-        if found.infinite is not None:
-            raise DataError(found.infinite)
+        if found.unfit is not None:
+            raise DataError(found.unfit)
         if found.filled == 0:
             self.notes.append(f"{found.name!r} is empty: dropped.")
             return

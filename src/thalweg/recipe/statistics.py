@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from thalweg.readers import Table
+from thalweg.readers.chunk import LARGEST, infinite, too_large
 from thalweg.recipe.columns import MISSING
 
 
@@ -12,7 +13,7 @@ from thalweg.recipe.columns import MISSING
 class NumberStatistics:
     """Of one number column, over the training rows; moments are weighted.
 
-    infinite    the sentence about its first infinite value, or None
+    unfit       the sentence about its first value that is infinite or too large to be squared, or None
     row_number  whether it is whole numbers, all different, without gaps
     separates   whether one class lies wholly below the other
     """
@@ -27,7 +28,7 @@ class NumberStatistics:
     variance: float
     low: float
     high: float
-    infinite: str | None
+    unfit: str | None
     row_number: bool
     separates: bool
 
@@ -101,17 +102,9 @@ def _number(
     table: Table, name: str, kind: str, found: Sequence, about: float | None, rows: int, total: float
 ) -> NumberStatistics:
     filled, weight, first, second, low, high, top1, bottom1, top0, bottom0 = found
-    sentence = None
-    infinite = filled and not (isfinite(low) and isfinite(high))
-    if infinite:
-        place = table.first_row(f"isinf({table.number(name)})", name)
-        assert place is not None
-        sentence = (
-            f"{table.place(place[0])}: column {name!r} holds {place[1]}; a finite number was expected, "
-            "or nothing at all for a hole."
-        )
-    if not filled or infinite:
-        return NumberStatistics(name, kind, filled, rows - filled, total, total, 0, 0, 0, 0, sentence, False, False)
+    if not filled or max(-low, high) > LARGEST:
+        unfit = _unfit(table, name) if filled else None
+        return NumberStatistics(name, kind, filled, rows - filled, total, total, 0, 0, 0, 0, unfit, False, False)
     mean = first / weight
     known = None not in (top1, bottom1, top0, bottom0)
     return NumberStatistics(
@@ -125,10 +118,18 @@ def _number(
         variance=max(second / weight - mean * mean, 0.0) * weight / total,  # holes sit at the mean
         low=low,
         high=high,
-        infinite=None,
+        unfit=None,
         row_number=rows >= 20 and filled == rows and high - low == rows - 1 and _all_different(table, name, rows),
         separates=known and (top1 < bottom0 or top0 < bottom1),
     )
+
+
+def _unfit(table: Table, name: str) -> str:
+    """What is wrong with the first value of a column that is infinite or too large, and where it stands."""
+    found = table.first_row(f"abs({table.number(name)}) > {LARGEST!r}", name)
+    assert found is not None
+    row, value = found[0], float(found[1])
+    return f"{table.place(row)}: {f'{too_large(name, value)}.' if isfinite(value) else infinite(name, value)}"
 
 
 def _all_different(table: Table, name: str, rows: int) -> bool:

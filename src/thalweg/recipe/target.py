@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from thalweg.errors import DataError, UsageError
 from thalweg.readers import Matrix, Table
 from thalweg.readers.chunk import Chunk
 from thalweg.readers.database import literal
+from thalweg.readers.forms import number, whole
 from thalweg.recipe.roles import read_weights, refuse_useless
 from thalweg.schema import Either, Flag, Number, Record, Several, Text
 
@@ -233,7 +235,10 @@ def _coded(table: Table, name: str, codes: dict[str, int]) -> np.ndarray:
 
 
 def distinct(table: Table, name: str, source: str = "rows", row: str = "rowid") -> list[tuple[Any, int, int]]:
-    """The labels in a source of SQL, how often, and the first row of each. Raises DataError for holes."""
+    """The labels in a source of SQL, how often, and the first row of each.
+
+    Raises DataError for holes, and for numbers that are not finite.
+    """
     kind = table.require(name, "--target")
     text = table.text(name)
     rows = table.database.run(
@@ -246,6 +251,8 @@ def distinct(table: Table, name: str, source: str = "rows", row: str = "rowid") 
                 f"{table.place(first)}: the target {name!r} has no value here ({count} such rows in all); "
                 "drop those rows, or fill them."
             )
+        if kind == "number" and is_infinite(text_label):
+            raise DataError(f"{table.place(first)}: {infinite_label(name, text_label)}")
     return [(label_of(value, text_label, kind), int(count), int(first)) for text_label, value, count, first in rows]
 
 
@@ -254,8 +261,9 @@ def find(table: Table, name: str, condition: str, positive: Any) -> tuple[Label,
 
     Raises DataError for one class, more than two, or a `positive` that is neither.
     """
-    labels = [label for label, _, _ in distinct(table, name, f"(FROM learning WHERE {condition})", "row")]
-    return _two(labels, name, table.name, positive)
+    found = distinct(table, name, f"(FROM learning WHERE {condition})", "row")
+    labels = {label_key(label): label for label, _, _ in found}
+    return _two(list(labels.values()), name, table.name, positive)
 
 
 def find_in(rows: Matrix, positive: Any) -> tuple[Label, Label]:
@@ -270,10 +278,9 @@ def two_labels(words: list[str], kind: str, name: str, source: str, positive: An
     """
     labels: dict[str, Label] = {}
     for word in words:
-        try:
-            label = word.lower() == "true" if kind == "boolean" else label_of(word, word, kind)
-        except ValueError:
-            label = word
+        label = word.lower() == "true" if kind == "boolean" else label_of(word, word, kind)
+        if kind == "number" and is_infinite(word):
+            raise DataError(f"{source}: {infinite_label(name, word)}")
         labels.setdefault(label_key(label), label)
     if not labels:
         raise DataError(f"{source}: the target {name!r} has no value in any row.")
@@ -304,13 +311,35 @@ def _two(labels: list[Label], name: str, source: str, positive: Any) -> tuple[La
 
 
 def label_of(value: Any, text: str, kind: str) -> Label:
-    """A label as a Python value: whole numbers as int, words trimmed."""
+    """A label as a Python value: whole numbers of 64 bits as int, words trimmed."""
     if kind == "boolean":
         return bool(value)
-    if kind == "number":
-        number = float(value)
-        return int(number) if number.is_integer() else number
-    return text
+    if kind != "number":
+        return text
+    exact = whole(str(value))
+    found = number(str(value)) if exact is None else float(exact)
+    if found is None:  # a word among numbers
+        return text
+    exact = int(found) if exact is None and found.is_integer() else exact
+    return exact if exact is not None and _fits(exact) else found
+
+
+def _fits(exact: int) -> bool:
+    """Whether an array can hold a whole number as it is."""
+    return -(2**63) <= exact < 2**64
+
+
+def is_infinite(text: str) -> bool:
+    """Whether a text is a number that is not finite, as inf, or 1e309, which no float can hold."""
+    found = number(text)
+    return found is not None and not isfinite(found)
+
+
+def infinite_label(name: str, text: str) -> str:
+    """The sentence about a label that is none."""
+    return (
+        f"the target {name!r} holds {text}, but a label that is a number must be finite; correct it, or drop such rows."
+    )
 
 
 def label_key(label: Any) -> str:
@@ -318,8 +347,9 @@ def label_key(label: Any) -> str:
     if isinstance(label, bool | np.bool_):
         return str(bool(label)).lower()
     text = str(label).strip()
-    try:
-        number = float(text)
-    except ValueError:
+    exact, found = whole(text), number(text)
+    if exact is not None and _fits(exact):
+        return str(exact)
+    if found is None or not isfinite(found):
         return text.lower() if text.lower() in ("true", "false") else text
-    return repr(int(number)) if np.isfinite(number) and number.is_integer() else repr(number)
+    return repr(int(found)) if found.is_integer() else repr(found)

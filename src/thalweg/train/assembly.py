@@ -52,6 +52,7 @@ def fit(
     format: str | None = None,
     database: Any = None,
     connection: Any = None,
+    sql_files: bool = False,
     missing: Sequence[str] | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -97,8 +98,10 @@ def fit(
                   a word must stand in)
     kernel        "auto", or one of `thalweg.kernels.KERNELS`: how sums are computed; the result is the same
     positive      the label that is 1; classes: both labels, for (X, y) that may lack one
-    header, format, database, connection, missing
-                  how to read; missing: texts that are holes
+    header, format, database, connection, sql_files, missing
+                  how to read. A query is one SELECT: on `database` it reads nothing else, unless `sql_files` lets it
+                  read files, and loads no extension; a `connection` is used with the settings it has. missing: texts
+                  that are holes
     threads       None for all this process may use; the result has the same bits on any number
     stream        read the rows in pieces, never all of them: files, folders of files, and SQL with `database`. With
                   method "sgd" they are learnt online: words hashed to 2^bits columns (22 unless told), `cross` pairs of

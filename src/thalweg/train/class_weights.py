@@ -76,4 +76,8 @@ def class_factors(
     factors = (given.get(keys[0], 1.0), given.get(keys[1], 1.0))
     if not (min(factors) >= 0.0 and 0.0 < max(factors) < np.inf):
         raise DataError(f"--class-weight {dict(how)} needs finite weights of at least 0, not all of them 0.")
+    if not totals[0] * factors[0] + totals[1] * factors[1] < np.inf:
+        raise DataError(
+            f"--class-weight {dict(how)} makes the weights add up to infinity; divide them all by one number."
+        )
     return factors

@@ -44,7 +44,7 @@ class Source:
     only, drop, categorical      column names
     positive, classes            which label is 1; both labels, for arrays that may lack one
     text                         text columns and how to read them
-    reading                      what `open_rows` takes: header, format, missing, database, connection
+    reading                      what `open_rows` takes: header, format, missing, database, connection, sql_files
     """
 
     target: str | None = None
@@ -162,7 +162,7 @@ def _from_table(table: Table, source: Source, options: Options, holdout: Any) ->
 
 def _for_second_file(reading: dict[str, Any] | None) -> dict[str, Any]:
     """A held-out file is read like the first, but is a file even where the first was a query."""
-    return {key: value for key, value in (reading or {}).items() if key not in ("database", "connection")}
+    return {key: value for key, value in (reading or {}).items() if key not in ("database", "connection", "sql_files")}
 
 
 def labelled(recipe: Recipe, table: Table | Matrix) -> MemoryRows:

@@ -23,6 +23,7 @@ from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
 from thalweg.kernels.compiled import Compiled, get_ready
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.objective import Evaluation
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
@@ -179,6 +180,7 @@ class Exact:
             self.target, self.names, options.standardize, options.intercept,
             asked.max_levels, options.unpenalised, asked.weights, asked.offset, self.missing, self.stream.name,
         )  # fmt: skip
+        refuse_unsavable({}, self.classes, recipe)
         negative = learning.total - learning.positive
         if min(negative, learning.positive) <= 0.0:
             raise DataError(f"{self.stream.name}: the rows that weigh anything are of one class only.")

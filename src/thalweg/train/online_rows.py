@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.readers.chunk import Chunk, Position
+from thalweg.readers.chunk import LARGEST, Chunk, Position
 from thalweg.recipe.hasher import Hasher, Words, measured
 from thalweg.recipe.hashing import Hashing
 from thalweg.rows import Csr
 from thalweg.train.learner import Scaling
-from thalweg.train.row_check import LARGEST, Roles, RowCheck
+from thalweg.train.row_check import Roles, RowCheck
 
 _DRIFT = 1.5  # the factor by which a scale, or half of itself by which a mean, must move before weights are rescaled
 

@@ -29,6 +29,14 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and isinstance(float(value), float)
+    except OverflowError:
+        return False
+
+
 @dataclass(frozen=True)
 class Options:
     """How to fit, apart from the rows; None leaves a choice to the method.
@@ -77,7 +85,8 @@ class Options:
         self._check("holdout", "a share between 0 and 1, or a file", lambda value: 0 < value < 1)
         if isinstance(self.class_weight, str) and self.class_weight != "balanced":
             raise UsageError(f"--class-weight is {self.class_weight!r}; the only word it knows is balanced.")
-        if not isinstance(self.class_weight, str | Mapping | None):
+        weights = self.class_weight.values() if isinstance(self.class_weight, Mapping) else ()
+        if not (isinstance(self.class_weight, str | Mapping | None) and all(map(_is_number, weights))):
             raise UsageError(f"--class-weight is {self.class_weight!r}, but must be balanced, or {{label: weight}}.")
         if self.kernel != "auto":
             kernel(self.kernel)
@@ -89,7 +98,7 @@ class Options:
         value = getattr(self, name)
         if value is None and optional:
             return
-        if not isinstance(value, Real) or isinstance(value, bool) or not (isfinite(value) and holds(value)):
+        if not (_is_number(value) and isfinite(value) and holds(value)):
             raise UsageError(f"{flag(name)} is {value!r}, but must be {words}.")
 
     def check_patience(self, held_out: bool) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
 from thalweg.readers import DEFAULT_MISSING
+from thalweg.readers.arrays import both
 from thalweg.readers.forms import readable, unexpected_in
 from thalweg.readers.frames import frame_batch
 from thalweg.readers.stream import Columns
+from thalweg.readers.table import missing_words
 from thalweg.recipe import LabelColumn, Target, TextOptions, asked_target
 from thalweg.recipe.target import Label, label_key, two_labels
 from thalweg.stopping import Outcome
@@ -77,7 +79,7 @@ class Online:
         # frames may have numbers for names
         names = (str(name) if isinstance(name, int) else name for name in (target, successes, trials))
         self._target, self._successes, self._trials = names
-        self._positive, self._soft, self._missing = positive, plain(soft), tuple(missing)
+        self._positive, self._soft, self._missing = positive, plain(soft), missing_words(missing)
         self._asked(self._target)
         self._roles: dict[str, Any] = {"weights": weights, "offset": offset, "only": tuple(only), "drop": tuple(drop),
                        "categorical": tuple(categorical),
@@ -102,7 +104,7 @@ class Online:
             raise DataError(f"X has {width} columns, but the first rows had {self._width}; give those again.")
         run = self._run or self._begin(batch, target, kinds, classes, isinstance(rows, tuple))
         preparation = self._preparation or run.preparation()
-        if classes is not None and {*map(label_key, classes)} != {*map(label_key, run.classes)}:
+        if classes is not None and {*map(label_key, both(classes))} != {*map(label_key, run.classes)}:
             raise UsageError(f"classes is {classes!r}, but the first rows had {run.classes!r}.")
         for name in run.forms:
             if name not in batch.schema.names:
@@ -135,6 +137,7 @@ class Online:
             source, asked.columns, self._options, lambda name: batch.column(name).to_pylist(), **self._roles
         )
         target = asked.found(lambda name, positive: self._labels(batch, source, name, positive, classes))
+        refuse_unsavable({flag(name): value for name, value in self._told().items()}, target.classes)
         return OnlineRun(replace(layout, arrays=arrays), target, self._options)
 
     def _labels(
@@ -143,9 +146,7 @@ class Online:
         """Those of the first rows."""
         kind = source.columns[name]
         if classes is not None:
-            if len(classes) != 2:
-                raise UsageError(f"classes is {classes!r}, but must be the two labels.")
-            return two_labels([str(label) for label in classes], kind, name, source.name, positive)
+            return two_labels([str(label) for label in both(classes)], kind, name, source.name, positive)
         chunk = readable(batch, {name: "text"}, self._missing, _row_of_frame, False)
         codes, dictionary = chunk.codes(name)
         met = {dictionary[int(code)].as_py() for code in np.unique(codes[codes < len(dictionary)])}
@@ -155,6 +156,11 @@ class Online:
             )
         return two_labels(sorted(met), kind, name, source.name, positive)
 
+    def _told(self) -> dict[str, Any]:
+        """The options that a model keeps."""
+        options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
+        return {**options, "cross": [list(pair) for pair in self._options.cross]}
+
     @property
     def progressive(self) -> dict[str, Any]:
         """How well rows were predicted before they were learnt from: rows, log_loss, auc, baseline, skipped."""
@@ -162,9 +168,7 @@ class Online:
 
     def model(self) -> Model:
         """The model so far; learning may go on."""
-        options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
-        told = {**options, "cross": [list(pair) for pair in self._options.cross]}
-        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=told)
+        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=self._told())
 
     def _need(self) -> OnlineRun:
         if self._run is None:

@@ -9,6 +9,7 @@ import numpy as np
 from thalweg.errors import UsageError
 from thalweg.metrics import evaluate
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.observers import Trace
 from thalweg.recipe import Recipe, TextOptions, asked_target
 from thalweg.rows import MemoryRows
@@ -39,15 +40,21 @@ def requested(rows: Any, given: Mapping[str, Any]) -> Request:
                       holdout=share)  # fmt: skip
     options.check_patience(holdout is not None)
     source = source_of(given)
-    return Request(options, source, prepare(rows, source, options, own_rows))
+    request = Request(options, source, prepare(rows, source, options, own_rows))
+    named = {flag(name): value for name, value in {**options.to_dict(), **_told(source)}.items()}
+    refuse_unsavable(named, request.prepared.classes, request.prepared.recipe)
+    return request
+
+
+_BY_DEFAULT = {"header": True, "sql_files": False}
 
 
 def source_of(given: Mapping[str, Any]) -> Source:
     """The keywords of `fit` that are about the rows, checked."""
     missing, max_levels = given["missing"], given["max_levels"]
-    read = {name: given[name] for name in ("header", "format", "database", "connection")}
+    read = {name: given[name] for name in ("header", "format", "database", "connection", "sql_files")}
     read["missing"] = None if missing is None else _names(missing)
-    reading = {key: value for key, value in read.items() if value is not None and (key, value) != ("header", True)}
+    reading = {key: value for key, value in read.items() if value is not _BY_DEFAULT.get(key)}
     if max_levels is not None and (not isinstance(max_levels, int) or max_levels < 2):
         raise UsageError(f"--max-levels is {max_levels!r}, but must be a whole number of at least 2.")
     for name, value in (("tokens", "auto"), ("ngrams", None), ("text_weights", "tfidf"), ("min_rows", 2)):
@@ -90,16 +97,6 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
     prepared, options, source = request.prepared, request.options, request.source
     solution, p = ran.solution, prepared.rows.p
     theta = solution.theta[:, 0]
-    told = {
-        **{name: getattr(source, name) for name in ("target", "soft", "successes", "trials")},
-        "weights": source.weights if isinstance(source.weights, str) else None,
-        "offset": source.offset if isinstance(source.offset, str) else None,
-        "only": list(source.only),
-        "drop": list(source.drop),
-        "categorical": list(source.categorical),
-        "max_levels": source.max_levels,
-        **({} if not source.text.columns else {"text": list(source.text.columns)}),
-    }
     return Model(
         recipe=prepared.recipe,
         classes=prepared.classes,
@@ -117,7 +114,7 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
         rows=prepared.rows.n,
         history=tuple(trace.rows),
         holdout=None if prepared.holdout is None else held_out_quality(prepared.holdout, theta, options.intercept),
-        options={**options.to_dict(), "l2": ran.l2, **told},
+        options={**options.to_dict(), "l2": ran.l2, **_told(source)},
         data={
             **prepared.origin,
             "rows": prepared.rows.n,
@@ -133,6 +130,20 @@ def _sentence(solution: Solution, recipe: Recipe) -> str:
     if solution.recession is None:
         return solution.sentence
     return f"{solution.sentence} {separated_by(solution.recession, lambda j: repr(recipe.terms[j].name))}"
+
+
+def _told(source: Source) -> dict[str, Any]:
+    """What a model keeps of what was asked about its columns."""
+    return {
+        **{name: getattr(source, name) for name in ("target", "soft", "successes", "trials")},
+        "weights": source.weights if isinstance(source.weights, str) else None,
+        "offset": source.offset if isinstance(source.offset, str) else None,
+        "only": list(source.only),
+        "drop": list(source.drop),
+        "categorical": list(source.categorical),
+        "max_levels": source.max_levels,
+        **({} if not source.text.columns else {"text": list(source.text.columns)}),
+    }
 
 
 def held_out_quality(rows: MemoryRows, theta: np.ndarray, intercept: bool) -> dict[str, Any]:

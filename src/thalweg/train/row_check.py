@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.errors import DataError
-from thalweg.readers.chunk import Chunk, infinite
+from thalweg.readers.chunk import LARGEST, Chunk, infinite, too_large
 from thalweg.recipe import Target
 from thalweg.schema import SchemaError
 
@@ -29,9 +29,6 @@ class Roles:
         """Column that has to hold numbers -> the option that asks for it."""
         roles = {"--weights": self.weights, "--offset": self.offset}
         return {**self.target.numbers, **{name: role for role, name in roles.items() if name is not None}}
-
-
-LARGEST = 1e150  # of which squares can be summed
 
 
 def check_values(values: np.ndarray, name: str, low: float = -LARGEST, holes: bool = True) -> None:
@@ -86,8 +83,7 @@ class RowCheck:
                 for row in np.flatnonzero(np.abs(values) > LARGEST):
                     sentences.setdefault(
                         int(row),
-                        f"column {name!r} holds {values[row]:g}, whose square overflows; divide the column by a power "
-                        "of ten, or leave such rows out with --on-bad-row skip.",
+                        f"{too_large(name, values[row])}, or leave such rows out with --on-bad-row skip.",
                     )
         if sentences:
             told = [f"{chunk.place(row)}: {sentences[row]}" for row in sorted(sentences)]

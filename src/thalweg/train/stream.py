@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from thalweg.errors import DataError, UsageError
 from thalweg.events import Event, Observer
 from thalweg.interrupts import gently
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.observers import Trace
 from thalweg.readers import DEFAULT_MISSING
 from thalweg.readers.forms import unexpected_in
@@ -58,7 +59,7 @@ def fit_stream(rows: Any, given: Mapping[str, Any], source: Source, observers: S
     roles = {name: flag(role) for role in ("weights", "offset") if (name := getattr(source, role)) is not None}
     stream.complaint = unexpected_in({**roles, **source.asked(stream).numbers})
     kept = Checkpoints(given, stream)
-    with one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
+    with closing(stream), one_blas_thread():  # BLAS' own threads would wait busily on the core that reads
         if online:
             return fit_online(stream, given, source, kept, observers)
         return fit_exact(stream, given, source, kept, observers)
@@ -151,6 +152,7 @@ def fit_online(
     named = {field.name: getattr(options, field.name) for field in fields(OnlineOptions)}
     named["cross"] = [list(pair) for pair in options.cross]
     named = {**named, "method": ONLINE, "stream": True, "epochs": epochs, **told(source)}
+    refuse_unsavable({flag(name): value for name, value in named.items()}, target.classes)
     checkpoint = kept.of(named)
     spent = 0.0
     found = None if checkpoint is None else checkpoint.begin()
@@ -248,7 +250,9 @@ def fit_exact(
     if cache is not None:
         stream.refuse_output(cache / row_cache.NAME)
     skip = given["on_bad_row"] == "skip"
-    return Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers).model()
+    exact = Exact(stream, options, source, skip, cache, kept.of({**named, "stream": True}), observers)
+    refuse_unsavable({flag(name): value for name, value in named.items()}, exact.classes)
+    return exact.model()
 
 
 class _Report:

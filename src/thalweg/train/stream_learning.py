@@ -102,7 +102,7 @@ class _Number:
             variance=spread / total if filled else 0.0,  # holes sit at the mean
             low=low if filled else 0.0,
             high=high if filled else 0.0,
-            infinite=None,
+            unfit=None,
             row_number=self.counting and rows >= 20,
             separates=bool(known and (high1 < low0 or high0 < low1)),
         )

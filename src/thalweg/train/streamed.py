@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.errors import DataError
 from thalweg.readers.stream import Stream
-from thalweg.recipe.target import TwoLabels, label_key, two_labels
+from thalweg.recipe.target import TwoLabels, infinite_label, is_infinite, label_key, two_labels
 from thalweg.train.row_check import Roles, RowCheck
 
 _TOLD = 3  # bad rows quoted in full
@@ -46,7 +47,8 @@ class Skipped:
 def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[Any, Any]:
     """The two labels of a stream, read only until both have been met, and the rarer one more than by accident.
 
-    Raises DataError for a target of one class, or of more than two; for a stray label among two others, its row.
+    Raises DataError for a target of one class, or of more than two; for a stray label among two others, or a number
+    that is not finite, its row.
     """
     kind = stream.require(target, "--target")
     words: dict[str, str] = {}
@@ -56,6 +58,11 @@ def classes_in(stream: Stream, target: str, positive: Any, skip: bool) -> tuple[
         counts = np.bincount(codes, minlength=len(dictionary) + 1)
         for code in np.flatnonzero(counts[:-1]):
             word = dictionary[int(code)].as_py()
+            if kind == "number" and is_infinite(word):
+                if skip:
+                    continue
+                row = int(np.argmax(codes == code))
+                raise DataError(f"{chunk.place(row)}: {infinite_label(target, word)}")
             words.setdefault(label_key(word), word)
             rows[label_key(word)] += int(counts[code])
         if len(words) > 1 and (rows.most_common(2)[1][1] >= _ENOUGH or looked >= _CHUNKS):
