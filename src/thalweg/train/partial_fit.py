@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.model import Model
+from thalweg.model_file import refuse_unsavable
 from thalweg.readers import DEFAULT_MISSING
 from thalweg.readers.arrays import both
 from thalweg.readers.forms import readable, unexpected_in
@@ -21,7 +22,7 @@ from thalweg.stopping import Outcome
 from thalweg.train.class_weights import refuse_soft
 from thalweg.train.online import OnlineOptions, OnlineRun, layout_of, pairs
 from thalweg.train.online_rows import Preparation
-from thalweg.train.options import plain
+from thalweg.train.options import flag, plain
 
 
 class Online:
