@@ -87,6 +87,8 @@ def prepare(rows: Any, source: Source, options: Options, holdout: Any = None) ->
             prepared = _from_matrix(read, source, options, holdout)
         else:
             prepared = _from_table(read, source, options, holdout)
+    if prepared.holdout is not None and not prepared.holdout.total_weight > 0.0:
+        raise DataError("all held-out rows have weight 0, so there is nothing to judge by; hold out others.")
     weight = class_weights(prepared.rows.weight, prepared.rows.y, options.class_weight, prepared.classes)
     return replace(prepared, rows=replace(prepared.rows, weight=weight))
 
