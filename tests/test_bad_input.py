@@ -1,6 +1,7 @@
 """What users give that cannot work, and names that used to collide: each a sentence, or simply right."""
 
 import gzip
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
 import thalweg
+from thalweg.cli import run
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import open_table
 
@@ -250,3 +253,111 @@ def test_a_sparse_matrix_that_is_broken_is_named() -> None:
         thalweg.fit((matrix, [0, 1, 0]))
     with pytest.raises(DataError, match="complex"):
         thalweg.fit((sp.eye(3, dtype=complex, format="csr"), [0, 1, 0]))
+
+
+@pytest.mark.parametrize("way", [{"stream": True}, {"stream": True, "method": "sgd", "bits": 8}], ids=["exact", "sgd"])
+def test_a_line_too_short_in_another_encoding_is_a_bad_row_like_any_other(
+    way: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    good = [f"{x:.2f},{'uv'[y]},{y}" for x, y in zip(X[:, 0], Y, strict=True)]
+    for odd, words in (
+        ("caf\xe9,1", "the line has 2 fields, but the first line has 3"),
+        ("\xe9,caf\xe9,1,\xe9", "the line has 4 fields, but the first line has 3"),
+        ("1,\xe9\ue000,1", "this is not UTF-8 text"),
+        ('1,"\xe9\n",1', "this is not UTF-8 text"),
+        ('1,"\xe9" x,1', "a quoted field does not end, or text follows its closing quote"),
+    ):
+        lines = ["a,b,y", *good[:30], odd, *good[30:], "1.0,\ue000,1"]
+        path = tmp_path / "t.csv"
+        path.write_bytes(b"\n".join(_latin(line) for line in lines) + b"\n")
+        with pytest.raises(DataError, match=f"line 32: {words}"):
+            thalweg.fit(path, target="y", **way)
+        model = thalweg.fit(path, target="y", on_bad_row="skip", **way)
+        assert any(f"1 row was skipped (--on-bad-row skip): {path}, line 32: {words}" in note for note in model.notes)
+        assert model.rows == 61
+    assert not ignored
+
+
+def _latin(line: str) -> bytes:
+    """Latin letters of one byte, which is not UTF-8, among letters that are."""
+    return b"".join(letter.encode("latin-1" if letter < "\u0100" else "utf-8") for letter in line)
+
+
+@pytest.mark.parametrize("value", ["1e151", "-1e160", "1e308"])
+@pytest.mark.parametrize("options", [{}, {"intercept": False}, {"standardize": False, "intercept": False}])
+def test_a_number_that_is_too_large_is_the_same_bad_value_in_memory_and_streamed(
+    value: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    for constant in (False, True):
+        cells = [value if constant or i == 8 else f"{abs(x):.2f}" for i, x in enumerate(X[:, 0])]
+        path.write_text("a,b,y\n" + "".join(f"{a},{i},{y}\n" for i, (a, y) in enumerate(zip(cells, Y, strict=True))))
+        line = 2 if constant else 10
+        for way in ({}, {"stream": True}):
+            with pytest.raises(DataError, match=rf"line {line}\)?: column 'a' holds \S+, whose square overflows"):
+                thalweg.fit(path, target="y", **options, **way)
+        for role in ("weights", "offset"):
+            for way in ({}, {"stream": True}):
+                with pytest.raises(DataError, match=rf"line {line}\)?: .*'a'.*(at most 1e\+150|at least 0)"):
+                    thalweg.fit(path, target="y", **{role: "a"}, **options, **way)
+
+
+def test_weights_that_make_squares_overflow_are_no_reason_to_drop_a_column_in_silence() -> None:
+    frame = pd.DataFrame({"x": X[:, 0] * 1e100, "w": np.abs(X[:, 1]) * 1e140, "y": Y})
+    with pytest.raises(DataError, match="squares of column 'x' times the weights overflow"):
+        thalweg.fit(frame, target="y", weights="w")
+
+
+def test_held_out_rows_that_weigh_nothing_judge_nothing() -> None:
+    weights = np.ones(60)
+    weights[np.random.default_rng([0, 60]).permutation(60)[:12]] = 0.0
+    with pytest.raises(DataError, match="all held-out rows have weight 0"):
+        thalweg.fit((X, Y), weights=weights, holdout=0.2)
+
+
+HUGE: list[dict[str, Any]] = [
+    {"l2": 10**400}, {"epochs": 10**400}, {"seed": 10**400}, {"class_weight": {0: "x"}}, {"class_weight": {0: 10**400}},
+    {"class_weight": {0: 1e308, 1: 1e308}}, {"class_weight": {(0,): 1}}, {"missing": ["\ud800"]}, {"max_levels": "x"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", HUGE)
+def test_options_of_any_size_and_kind_end_in_a_sentence(options: dict[str, Any]) -> None:
+    rows: Any = pd.DataFrame({"x": X[:, 0], "y": Y})
+    with pytest.raises((UsageError, DataError), match=r"--(l2|epochs|seed|class-weight|missing|max-levels)"):
+        thalweg.fit(rows, target="y", **options)
+
+
+def test_frames_with_text_that_is_none_are_refused_in_words(tmp_path: Path) -> None:
+    letters, ends = b"u" * 59 + b"\xe9", np.arange(61, dtype=np.int32)
+    broken = pa.Array.from_buffers(pa.string(), 60, [None, pa.py_buffer(ends), pa.py_buffer(letters)])
+    table = pa.table({"x": X[:, 0], "b": broken, "y": Y})
+    pq.write_table(table, tmp_path / "t.parquet")
+    for rows, ways in (
+        (tmp_path / "t.parquet", ({}, {"stream": True}, {"stream": True, "method": "sgd"})),
+        (table, ({},)),
+    ):
+        for way in ways:
+            with pytest.raises(DataError, match=r"(?i)utf-?8|unicode"):
+                thalweg.fit(rows, target="y", **way)
+    with pytest.raises(DataError, match="column 'b' cannot be read"):
+        thalweg.Online("y", bits=8).partial_fit(table)
+    for make in (pd.DataFrame, pl.DataFrame, pa.table):
+        with pytest.raises(DataError, match=r"column name 'a\\x00b' is no text"):
+            thalweg.Online("y", bits=8).partial_fit(make({"a\0b": X[:, 0], "y": Y}))
+
+
+def test_names_with_line_breaks_stay_on_the_line_of_a_complaint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a\nb.csv"
+    path.write_text('"a\nb",y\n' + "".join(f"{x:.2f},{y}\n" for x, y in zip(X[:, 0], Y, strict=True)))
+    for arguments in (
+        ["--target", "z"],
+        ["--target", "y", "--drop", "c\nd"],
+        ["--target", "y", "--stream", "--holdout", "x"],
+    ):
+        assert run(["fit", str(path), *arguments]) in (1, 2)
+        assert capsys.readouterr().err.count("\n") == 1

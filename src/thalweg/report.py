@@ -71,10 +71,10 @@ def certificate_sentence(objective: float | None, certificate: Certificate) -> s
 def held_out(quality: Mapping[str, Any]) -> dict[str, str]:
     """Held-out quality in one line."""
     auc = "no AUC (one class)" if quality["auc"] is None else f"AUC {quality['auc']:.4f}"
+    loss = "infinite" if quality["log_loss"] is None else f"{quality['log_loss']:.4f}"
     return {
         f"held out ({quality['rows']:,} rows)": (
-            f"log-loss {quality['log_loss']:.4f}, {auc}, Brier {quality['brier']:.4f}, "
-            f"accuracy {quality['accuracy']:.4f}"
+            f"log-loss {loss}, {auc}, Brier {quality['brier']:.4f}, accuracy {quality['accuracy']:.4f}"
         )
     }
 

@@ -68,10 +68,15 @@ def readable(
         if name in settled:
             columns[name] = array
             continue
-        if seen is not None and form in WORDY and (types.is_dictionary(array.type) or types.is_integer(array.type)):
-            columns[name] = _again(array, seen, name, missing)
-            continue
-        columns[name], found = in_form(array, form, missing)
+        shared = types.is_dictionary(array.type) or types.is_integer(array.type)
+        try:
+            if seen is not None and form in WORDY and shared:
+                columns[name] = _again(array, seen, name, missing)
+                continue
+            columns[name], found = in_form(array, form, missing)
+        except pyarrow.ArrowInvalid as error:  # as text that is not UTF-8
+            cause = str(error).splitlines()[0]
+            raise DataError(f"{place(0)}: from this row on, column {name!r} cannot be read ({cause}).") from None
         for row, value in found.items():
             sentences.setdefault(number(row), f"{place(row)}: {complaint(name, value, form)}")
             good[row] = False
@@ -141,6 +146,7 @@ def _as_words(array: Any, kind: str, missing: Sequence[str]) -> Any:
         words = _plain_seconds(array.dictionary.cast(pyarrow.string()))
     else:
         words = array.dictionary.cast(pyarrow.string())
+    words.validate(full=True)  # Parquet files may have text that is not UTF-8
     trimmed = compute.utf8_trim(words, " ")
     if trimmed.equals(words):
         trimmed = words  # one copy is enough

@@ -67,12 +67,15 @@ class ParquetStream(Stream):
                         share = after["read"] / (self.n or 1)
                         try:
                             chunk = readable(batch, forms, self._missing, place, skip, self.complaint, seen)
-                        except pyarrow.ArrowIndexError as error:  # a word's place in its dictionary
+                        except _UNREADABLE as error:  # a word's place in its dictionary, or its letters
                             raise _in_words(file, error) from None
                         yield replace(chunk, after=after, share=share)
                         read += batch.num_rows
                     if read != before + ends[g]:
                         raise SchemaError(f"the position is after {begin['read']:,} rows, where no batch ends")
+
+
+_UNREADABLE = (pyarrow.ArrowException, OSError, UnicodeDecodeError)
 
 
 def _kind(of: Any) -> str | None:
@@ -100,8 +103,9 @@ def _opened(file: Watched, words: Sequence[str]) -> Any:
     from pyarrow.parquet import ParquetFile
 
     try:
-        return ParquetFile(file.path, read_dictionary=list(words), pre_buffer=False, buffer_size=_BUFFER)
-    except (pyarrow.ArrowException, OSError) as error:
+        # the whole name: what begins like a URL would be taken for one
+        return ParquetFile(file.path.absolute(), read_dictionary=list(words), pre_buffer=False, buffer_size=_BUFFER)
+    except _UNREADABLE as error:
         raise _in_words(file, error) from None
 
 
@@ -111,7 +115,7 @@ def _batches(file: Watched, parquet: Any, group: int, names: Sequence[str]) -> I
         rows = min(ROWS, max(_FEWEST, _CELLS // len(names)))
         yield from parquet.iter_batches(rows, row_groups=[group], columns=list(names), use_threads=False)
         file.check()
-    except (pyarrow.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         raise _in_words(file, error) from None
 
 

@@ -1,6 +1,7 @@
 """Learning a recipe: which columns there are, what is in them, and what deserves a note."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,11 @@ class Builder:
         if found.filled == 0:
             self.notes.append(f"{found.name!r} is empty: dropped.")
             return
+        if not isfinite(found.mean * found.mean + found.variance):
+            raise DataError(
+                f"the squares of column {found.name!r} times the weights overflow; divide the column or the weights by "
+                "a power of ten."
+            )
         holes = found.holes > 0
         if found.low == found.high and not holes and (self.intercept or found.low == 0.0):
             self.notes.append(f"{found.name!r} is constant ({found.low:g}): dropped.")

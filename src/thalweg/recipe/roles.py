@@ -6,6 +6,7 @@ import numpy as np
 
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import DEFAULT_MISSING, Table
+from thalweg.readers.chunk import LARGEST
 from thalweg.readers.stream import Columns
 from thalweg.readers.table import hole_sql
 
@@ -62,12 +63,13 @@ def _require_present(table: Table | Columns, column: str) -> None:
 
 
 def read_weights(table: Table, name: str) -> np.ndarray:
-    """(n,) sample weights. Raises DataError for a hole, a negative, or nothing but zeros."""
+    """(n,) sample weights. Raises DataError for a hole, a negative, what is too large, or nothing but zeros."""
     weights = _read(table, name, "--weights")
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise DataError(f"{table.place(row)}: the weight in {name!r} is {weights[row]:g}; a weight must be at least 0.")
     refuse_useless(weights, f"{table.name}: the weights in {name!r}")
+    _refuse_large(weights, name, "--weights", table.place)
     return weights
 
 
@@ -81,8 +83,10 @@ def refuse_useless(weights: np.ndarray, what: str) -> None:
 
 
 def read_offset(table: Table, name: str) -> np.ndarray:
-    """(n,) offsets. Raises DataError for a hole or an infinity."""
-    return _read(table, name, "--offset")
+    """(n,) offsets. Raises DataError for a hole, an infinity, or what is too large to be squared."""
+    offset = _read(table, name, "--offset")
+    _refuse_large(offset, name, "--offset", table.place)
+    return offset
 
 
 def _read(table: Table, name: str, role: str) -> np.ndarray:
@@ -107,6 +111,15 @@ def read_numbers(table: Table, name: str, role: str) -> np.ndarray:
     for places, batch in table.batches([table.number(name)]):
         out[places] = batch.column(0).to_numpy(zero_copy_only=False)
     return out
+
+
+def _refuse_large(values: np.ndarray, name: str, role: str, place: Callable[[int], str]) -> None:
+    large = np.abs(values) > LARGEST
+    if large.any():
+        row = int(np.argmax(large))
+        raise DataError(
+            f"{place(row)}: column {name!r} holds {values[row]:g}, but {role} needs numbers of at most {LARGEST:g}."
+        )
 
 
 def refuse_infinite(values: np.ndarray, name: str, role: str, place: Callable[[int], str]) -> None:

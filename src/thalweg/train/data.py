@@ -108,6 +108,8 @@ def prepare(rows: Any, source: Source, options: Options, holdout: Any = None) ->
             prepared = _from_matrix(read, source, options, holdout)
         else:
             prepared = _from_table(read, source, options, holdout)
+    if prepared.holdout is not None and not prepared.holdout.total_weight > 0.0:
+        raise DataError("all held-out rows have weight 0, so there is nothing to judge by; hold out others.")
     data, counted = prepared.rows, isinstance(prepared.recipe.target, Counts)
     y, weight = class_weights(data.y, data.weight, options.class_weight, prepared.classes, counted)
     return replace(prepared, rows=replace(data, y=y, weight=weight))
