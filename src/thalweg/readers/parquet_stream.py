@@ -71,7 +71,7 @@ class ParquetStream(Stream):
                             raise _in_words(file, error) from None
                         yield replace(chunk, after=after, share=share)
                         read += batch.num_rows
-                    if read != before + ends[g]:
+                    if at is not None and read != before + ends[g]:
                         raise SchemaError(f"the position is after {begin['read']:,} rows, where no batch ends")
 
 
