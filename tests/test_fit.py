@@ -189,7 +189,7 @@ def test_an_interrupted_path_keeps_the_strengths_done_and_warns() -> None:
         if event.kind == "step" and event.stage.endswith("(3 of 5)"):
             raise KeyboardInterrupt
 
-    with pytest.warns(thalweg.ConvergenceWarning, match="the strengths done so far were kept") as caught:
+    with pytest.warns(thalweg.ConvergenceWarning, match="strengths done so far were kept") as caught:
         path = thalweg.fit_path((X, Y), points=5, observers=[impatient])
     assert caught[0].filename == __file__
     assert path.interrupted and len(path.l1) == 3

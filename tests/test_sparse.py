@@ -230,7 +230,7 @@ def test_glmnets_figures_come_out() -> None:
     X = (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
     for alpha, strength, *coefficients in json.loads((path / "glmnet_binomial.json").read_text())["rows"]:
         options = {"l1": alpha * strength, "l2": (1 - alpha) * strength, "standardize": False, "intercept": False}
-        model = thalweg.fit((X, y), tol=1e-12, **options)
+        model = thalweg.fit((X, y), tol=1e-11, **options)
         assert model.coef == pytest.approx(coefficients, rel=2e-4, abs=2e-5)
         assert [w == 0.0 for w in model.coef] == [w == 0.0 for w in coefficients]
 
@@ -419,7 +419,7 @@ def test_a_category_of_many_levels_costs_its_codes() -> None:
     assert unseen == pytest.approx(model.intercept)  # 0 in the column of every level
 
 
-def test_wide_and_narrow_encodings_are_one_matrix() -> None:
+def test_wide_and_narrow_encodings_are_one_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     n = 3000
     frame = pd.DataFrame(
@@ -436,11 +436,9 @@ def test_wide_and_narrow_encodings_are_one_matrix() -> None:
     new = open_table(frame.assign(c="unseen").iloc[:50].reset_index(drop=True))
     from thalweg.recipe import encode
 
-    narrow, encode._DENSE_COLUMNS = encode._DENSE_COLUMNS, 10**9
-    try:
-        dense, dense_new = recipe.encode(table), recipe.encode(new)
-    finally:
-        encode._DENSE_COLUMNS = narrow
+    monkeypatch.setattr(encode, "_DENSE_COLUMNS", 10**9)
+    monkeypatch.setattr(encode, "_NARROW", 10**9)
+    dense, dense_new = recipe.encode(table), recipe.encode(new)
     assert isinstance(X, Csr) and isinstance(dense, np.ndarray)
     assert np.allclose(np.asarray(X), dense, atol=1e-12)
     assert np.allclose(np.asarray(recipe.encode(new)), dense_new, atol=1e-12)
@@ -609,7 +607,7 @@ def test_liblinears_l1_optimum_is_ours(C: float) -> None:
 def test_celer_skglm_and_liblinear_end_at_the_same_minimum(l1: float, minimum: float, nonzero: int) -> None:
     """celer 0.7.4, skglm 0.5 and liblinear 2.50 -s 6, each at its tightest tolerance, agree on these to 15 digits."""
     X, y = random_rows(10)
-    model = thalweg.fit((X, y), l1=l1, l2=0.0, standardize=False, intercept=False, tol=1e-12)
+    model = thalweg.fit((X, y), l1=l1, l2=0.0, standardize=False, intercept=False, tol=1e-11)
     assert model.objective == pytest.approx(minimum, rel=1e-13)
     assert np.count_nonzero(model.coef) == nonzero
 

@@ -2,7 +2,8 @@
 
 C2 divides ‖g‖² by 2·l2 where the curvature of the data may be thousands of times l2, so a gradient method would go on
 long after it has arrived. The tangent of σ at the point along a Newton step is a far better dual point than C2's: the
-bound is then close to the true gap, and nothing cancels in it.
+bound is then close to the true gap, and nothing cancels in it. Far from the optimum P - P(w⁺) + C3 at the step's end w⁺
+says more.
 
 Two passes, one of them with the Hessian: for as many columns as a Hessian is cheap for.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thalweg.certificate import Certificate, newton_bound
+from thalweg.certificate import Certificate, newton_bound, step_bound
 from thalweg.errors import RunError
 from thalweg.events import relative
 from thalweg.kernels import Want
@@ -21,6 +22,8 @@ from thalweg.optimizers.newton import newton_step
 from thalweg.rounding import rounded
 
 COLUMNS = 1000
+_ROUGH = 1e-3
+_ROUNDING = 1e-9  # of P, whose margins may be differences of numbers a million times as large
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,13 @@ def probe(objective: Objective, at: Evaluation, certificate: Certificate, tol: f
     """The better of that certificate and a probe's, with room for rounding."""
     ahead = newton_ahead(objective, at)
     gap = np.inf if ahead is None else newton_bound(ahead.here, ahead.there, objective.penalty, objective.intercept)
+    value = float(at.value[0])
+    if ahead is not None and gap > _ROUGH * value:  # then P's rounding does not matter, and its fall says more
+        fallen = max(value - float(ahead.there.value[0]), 0.0)
+        beyond = step_bound(ahead.there, ahead.here, objective.penalty, objective.intercept)
+        gap = min(gap, fallen + beyond + _ROUNDING * value)
     hessian = None if ahead is None or ahead.here.hessian is None else ahead.here.hessian[0]
     if gap < (np.inf if certificate.gap is None else certificate.gap):
-        relative_gap = relative(gap, float(at.value[0]))
+        relative_gap = relative(gap, value)
         certificate = replace(certificate, gap=gap, relative_gap=relative_gap, kind="probe", reason="")
     return rounded(certificate, objective, at, tol, hessian)

@@ -6,8 +6,8 @@ one, and only KL(q ‖ σ(z)), about h(δ + ε)²/2, needs room for ε. The sums
 
     gap  ≤  (√gap + √(mean hε²) + c + ‖Δv‖/√(2·l2))²  +  what l1 loses.
 
-A sum of n terms loses at most ε·n of the sum of their sizes, and ε·4√n with a probability that leaves no doubt (Higham
-and Mary, A new approach to probabilistic rounding error analysis, 2019).
+With u = ε/2, a sum of n terms loses at most u·n of the sum of their sizes, and u·4√n with a probability that leaves
+little doubt (Higham and Mary, A new approach to probabilistic rounding error analysis, 2019).
 """
 
 from dataclasses import replace
@@ -16,12 +16,13 @@ from math import sqrt
 import numpy as np
 from scipy.linalg import eigh
 
-from thalweg.certificate import Certificate
+from thalweg.certificate import Certificate, dual_point
 from thalweg.events import relative
 from thalweg.objective import Evaluation, Objective
 from thalweg.rows import MemoryRows, SparseRows, rows_per_block
 
 _EPS = float(np.finfo(np.float64).eps)
+_FLAT = 1e-12  # mean curvature from which the intercept's equation says where the intercept is
 _ROUNDINGS = 12  # of a residual and a product, in units of ε
 _SURE = 100.0  # the estimate from a Hessian is this much larger than where it is used: a column may lie in few rows
 
@@ -44,7 +45,7 @@ def rounded(
         estimate = _SURE * _sums(objective, at, np.sqrt(squares[: objective.rows.p] / mean))
         if estimate**2 <= 1e-4 * max(gap, tol * value):
             more = margin_error(objective, at.theta, np.sqrt(squares)) + estimate
-    values = 0.0
+    values = _open_intercept(objective, at)
     if more is None:
         lengths = np.sqrt(4.0 * objective.data_squares)
         more = margin_error(objective, at.theta, 0.5 * np.append(lengths, 1.0)[: objective.d])
@@ -53,7 +54,7 @@ def rounded(
             sums = min(sums, _sums_by(hessian, np.append(lengths, 1.0)[: objective.d] * _lost(objective, at)))
         more += sums
         if objective.penalty.l1 > 0.0:
-            values = _differences(objective, at, lengths)
+            values += _differences(objective, at, lengths)
     gap = (sqrt(gap) + more) ** 2 + values
     return replace(certificate, gap=gap, relative_gap=relative(gap, value))
 
@@ -82,7 +83,7 @@ def _sums(objective: Objective, at: Evaluation, lengths: np.ndarray) -> float:
     """c + ‖Δv‖/√(2·l2), for columns of those lengths (p,), √(mean of x²)."""
     lost = _lost(objective, at)
     H_bb = float(at.border[-1, 0]) if at.border is not None and objective.intercept else 1.0
-    shift = lost / sqrt(max(H_bb, 1e-300)) if objective.intercept else 0.0
+    shift = lost / sqrt(H_bb) if objective.intercept and H_bb > _FLAT else 0.0
     if objective.penalty.l2 == 0.0:
         return shift
     return shift + (lost + 0.5 * shift) * float(np.linalg.norm(lengths)) / sqrt(2.0 * objective.penalty.l2)
@@ -101,6 +102,13 @@ def _sums_by(hessian: np.ndarray, lost: np.ndarray) -> float:
     return float(np.sum(lost * scale * np.sqrt(0.5 * inverse)))
 
 
+def _open_intercept(objective: Objective, at: Evaluation) -> float:
+    """Where the rows have no curvature left: the error of the intercept's equation times the size of the margins."""
+    if not objective.intercept or at.border is None or float(at.border[-1, 0]) > _FLAT:
+        return 0.0
+    return 10.0 * _lost(objective, at) * (1.0 + abs(float(at.theta[-1, 0])) + _offset_size(objective))
+
+
 def _differences(objective: Objective, at: Evaluation, lengths: np.ndarray) -> float:
     """What is lost where l1·|w| and v·w, and l1 and the largest |v|, are subtracted."""
     penalty, w = objective.penalty, np.abs(at.theta[: objective.rows.p, 0])
@@ -108,7 +116,9 @@ def _differences(objective: Objective, at: Evaluation, lengths: np.ndarray) -> f
     first = float(w @ lost) + 4.0 * _EPS * penalty.l1 * float(w.sum())
     if penalty.l2 > 0.0:
         return first
-    return first + float(lost.max(initial=0.0)) * float(at.value[0]) / penalty.l1  # ‖w*‖₁ ≤ P/l1
+    found = dual_point(at, penalty, objective.intercept)
+    largest = lost if found is None else np.maximum(np.abs(found[0]) + lost - penalty.l1, 0.0)
+    return first + float(largest.max(initial=0.0)) * float(at.value[0]) / penalty.l1  # ‖w*‖₁ ≤ P/l1
 
 
 def _lost(objective: Objective, at: Evaluation) -> float:
@@ -119,7 +129,7 @@ def _lost(objective: Objective, at: Evaluation) -> float:
 
 
 def _loss_of(terms: float) -> float:
-    return _EPS * min(terms, 4.0 * sqrt(terms))
+    return 0.5 * _EPS * min(terms, 4.0 * sqrt(terms))
 
 
 def _offset_size(objective: Objective) -> float:

@@ -121,7 +121,7 @@ def _violation(at: Evaluation, objective: Objective) -> float:
     """The largest violation of an optimality condition, relative to l1."""
     assert at.gradient is not None
     slopes = np.append(_orthant(at, objective)[1], at.gradient[objective.rows.p :])
-    return float(np.abs(slopes).max(initial=0.0)) / objective.penalty.l1
+    return float(np.abs(slopes).max(initial=0.0)) / (objective.penalty.l1 or 1.0)
 
 
 def _outside(state: OrthantNewtonState, work: Workplace, objective: Objective) -> float:
@@ -129,7 +129,7 @@ def _outside(state: OrthantNewtonState, work: Workplace, objective: Objective) -
     assert state.at.gradient is not None and work.columns is not None
     slope = np.abs(state.at.gradient[: objective.rows.p, 0])
     slope[work.columns] = 0.0
-    return (float(slope.max(initial=0.0)) / objective.penalty.l1 - 1.0) / 3.0
+    return (float(slope.max(initial=0.0)) / (objective.penalty.l1 or 1.0) - 1.0) / 3.0
 
 
 def _damped(damping: float, kept: float) -> float:
@@ -150,7 +150,7 @@ def _direction(objective: Objective, at: Evaluation, curvatures: np.ndarray, tol
         everywhere = np.append(free[:, 0], np.ones(objective.d - p, dtype=bool))
         return _solved(objective, at, gradient, everywhere, damping)
     reduced = Reduced(objective, at, curvatures, free, damping)
-    violation = float(np.abs(gradient).max()) / objective.penalty.l1
+    violation = float(np.abs(gradient).max()) / (objective.penalty.l1 or 1.0)
     forcing, within = min(_FORCING, violation), 0.5 * _SHARE * tol * objective.penalty.l1
 
     def enough(r: np.ndarray, share: float) -> bool:
