@@ -68,8 +68,8 @@ def read_weights(table: Table, name: str) -> np.ndarray:
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise DataError(f"{table.place(row)}: the weight in {name!r} is {weights[row]:g}; a weight must be at least 0.")
-    refuse_useless(weights, f"{table.name}: the weights in {name!r}")
     _refuse_large(weights, name, "--weights", table.place)
+    refuse_useless(weights, f"{table.name}: the weights in {name!r}")
     return weights
 
 
