@@ -193,7 +193,7 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("columns", "recipe.columns.0.name", "town", "recipe must have a matrix alone, or columns of other names each"),
     ("columns", "recipe.columns.0.holes", True, "recipe must have a mean and a scale for each column of the matrix"),
     ("columns", "recipe.columns.1.levels", ["Trier", "Trier"], "recipe.columns[1].levels holds 'Trier' twice"),
-    ("columns", "recipe.columns.1.levels", ["Trier"], "recipe.columns[1].shares has 2 entries, but must have 1"),
+    ("columns", "recipe.columns.1.levels", ["Trier"], "recipe.columns[1].shares has 3 entries, but must have 1"),
     ("columns", "recipe.columns.1.reference", "Bonn", "recipe.columns[1] must have a reference that is none of its"),
     ("columns", "recipe.columns.2.weights", "counts", "recipe.columns[2] must have an idf for each word, or none"),
     ("columns", "recipe.offset", "town", "recipe must have a matrix alone, or columns of other names each"),
