@@ -41,7 +41,7 @@ _FORMAT = Format("thalweg", SCHEMA, "model", "the model", "a thalweg model", "re
 _HISTORY = ("step", "passes", "seconds", "objective", "gradient_norm", "gap", "rate", "holdout_loss")
 _HASHED = ("slots", "named", "origin", "letters", "ends")  # arrays of hashed columns
 _AMOUNT = Number(0.0)
-_HELD_OUT = {"rows": Whole(), "log_loss": Number(), "auc": OrNone(Number()), "brier": Number(), "accuracy": Number()}
+_HELD_OUT = {"rows": Whole(), **dict.fromkeys(("log_loss", "auc", "brier", "accuracy"), OrNone(Number()))}
 _PROGRESS = {"rows": Whole(), "skipped": Whole(), **dict.fromkeys(("log_loss", "auc", "baseline"), OrNone(Number()))}
 _PLAIN: dict[str, Schema] = {
     "sentence": Text(),

@@ -2,8 +2,8 @@
 
 C2 divides ‖g‖² by 2·l2 where the curvature of the data may be thousands of times l2, so a gradient method would go on
 long after it has arrived. The tangent of σ at the point along a Newton step is a far better dual point than C2's: the
-bound is then close to the true gap, and nothing cancels in it. Far from the optimum P - P(w⁺) + C3 at the step's end w⁺
-says more.
+bound is then close to the true gap, and nothing cancels in it. Far from the optimum P - P(w⁺) and the bound at the
+step's end w⁺ say more.
 
 Two passes, one of them with the Hessian: for as many columns as a Hessian is cheap for.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thalweg.certificate import Certificate, newton_bound, step_bound
+from thalweg.certificate import Certificate, newton_bound, one_pass_bound, step_bound
 from thalweg.errors import RunError
 from thalweg.events import relative
 from thalweg.kernels import Want
@@ -47,7 +47,7 @@ def newton_ahead(objective: Objective, at: Evaluation) -> Ahead | None:
     newton = solve_symmetric(here.hessian[0], here.gradient)
     step = newton_step(here, newton, objective.intercept)
     try:
-        there = objective.evaluate(at.theta + step, Want.LOSS, step)
+        there = objective.evaluate(at.theta + step, Want.BORDER, step)
     except RunError:
         return None
     return Ahead(here, there, float(np.sqrt(max(float(np.vdot(here.gradient, newton)), 0.0))))
@@ -67,7 +67,10 @@ def probe(objective: Objective, at: Evaluation, certificate: Certificate, tol: f
     value = float(at.value[0])
     if ahead is not None and gap > _ROUGH * value:  # then P's rounding does not matter, and its fall says more
         fallen = max(value - float(ahead.there.value[0]), 0.0)
-        beyond = step_bound(ahead.there, ahead.here, objective.penalty, objective.intercept)
+        penalty, intercept = objective.penalty, objective.intercept
+        beyond = min(
+            step_bound(ahead.there, ahead.here, penalty, intercept), one_pass_bound(ahead.there, penalty, intercept)
+        )
         gap = min(gap, fallen + beyond + _ROUNDING * value)
     hessian = None if ahead is None or ahead.here.hessian is None else ahead.here.hessian[0]
     if gap < (np.inf if certificate.gap is None else certificate.gap):
