@@ -122,13 +122,13 @@ def test_a_quality_that_is_no_number_does_not_keep_a_model_from_being_saved() ->
     odd = replace(
         model,
         holdout={**model.holdout, "log_loss": np.inf, "auc": np.nan},
-        progressive={"rows": 1, "baseline": np.nan},
+        progressive={"rows": 1, "log_loss": 0.5, "auc": None, "baseline": np.nan, "skipped": 0},
         certificate=replace(model.certificate, gradient_norm=np.nan, newton_decrement=np.inf),
     )
     odd.save("m.thalweg")
     found = thalweg.load("m.thalweg")
     assert found.holdout == {**model.holdout, "log_loss": None, "auc": None}
-    assert found.progressive == {"rows": 1, "baseline": None}
+    assert found.progressive == {"rows": 1, "log_loss": 0.5, "auc": None, "baseline": None, "skipped": 0}
     assert np.isnan(found.certificate.gradient_norm)
     assert run(["show", "m.thalweg"]) == run(["show", "m.thalweg", "--json"]) == 0
 
