@@ -89,10 +89,13 @@ def column_sweeps(
     rows: np.ndarray,
     most: int,
     tol: float,
-) -> None:
-    """Minimise g·(u - w) + (u - w)ᵀH(u - w)/2 + l1·‖u‖₁ likewise, H = XᵀhX + ridge: a weight costs what its column stores.
+) -> int:
+    """Minimise g·(u - w) + (u - w)ᵀH(u - w)/2 + l1·‖u‖₁ likewise, H = XᵀhX + ridge.
 
-    The margins' change v = X(u - w) + b is kept as rows + common, of which the second is a number.
+    Returns how many sweeps that took: `most` where the point is not known to be optimal to the tolerance.
+
+    A weight costs what its column stores. The margins' change v = X(u - w) + b is kept as rows + common, of which the
+    second is a number.
 
     indptr, indices, data  compressed columns (CSC) of the raw rows; X is raw·factor - shift
     weighted   the entries times h of their rows
@@ -106,7 +109,7 @@ def column_sweeps(
     k = len(u)
     common = total = 0.0
     count, over_all = k, True
-    for _ in range(most):
+    for sweep in range(most):
         worst = 0.0
         for q in range(count):
             j = q if over_all else order[q]
@@ -129,6 +132,7 @@ def column_sweeps(
             for t in range(indptr[j], indptr[j + 1]):
                 rows[indices[t]] += d * data[t]
         if over_all and worst <= tol:
-            return
+            return sweep
         over_all = not over_all and worst <= tol
         count = k if over_all else support(u, order)
+    return most

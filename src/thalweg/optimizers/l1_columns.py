@@ -10,7 +10,6 @@ from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.conjugate_gradients import Reduced
 from thalweg.rows import MemoryRows, SparseRows
 
-_SWEEPS = 1000
 _CANCELLED = 1e-12  # of a column's square, below which what is left of it about its mean is rounding
 
 
@@ -31,12 +30,12 @@ class Columns:
         return np.repeat(np.arange(len(self.factor)), np.diff(self.indptr))
 
     def minimum(
-        self, objective: Objective, at: Evaluation, curvatures: np.ndarray, tol: float, damping: float
-    ) -> np.ndarray:
-        """The weights (p,) at the minimum of the model of P at that point, the intercept following them.
+        self, objective: Objective, at: Evaluation, curvatures: np.ndarray, tol: float, damping: float, sweeps: int
+    ) -> tuple[np.ndarray, bool]:
+        """The weights (p,) at the minimum of the model of P there, and whether they were found within the sweeps.
 
-        tol: how far an optimality condition may be violated, relative to l1; damping: added to the model, as a share of its
-        largest diagonal.
+        tol      how far an optimality condition may be violated, relative to l1
+        damping  added to the model, as a share of its largest diagonal
         """
         assert at.gradient is not None
         p, penalty = objective.rows.p, objective.penalty
@@ -52,9 +51,9 @@ class Columns:
         ridge = penalty.l2 + reduced.damping[:, 0]
         curvature = np.maximum(centred - follow * border, _CANCELLED * squares) + ridge
         u = w.copy()
-        native.loops("thalweg.optimizers.coordinate_passes").column_sweeps(
+        taken = native.loops("thalweg.optimizers.coordinate_passes").column_sweeps(
             self.indptr, self.indices, self.data, weighted, self.factor, self.shift, self.shift + follow,
             np.zeros(p) if reduced.follows else border, sums, curvature, g, w, u, ridge, penalty.l1,
-            np.empty(p, dtype=np.int64), np.zeros(objective.rows.n), _SWEEPS, tol,
+            np.empty(p, dtype=np.int64), np.zeros(objective.rows.n), sweeps, tol,
         )  # fmt: skip
-        return u
+        return u, bool(taken < sweeps)

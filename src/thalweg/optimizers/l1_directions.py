@@ -6,28 +6,14 @@ from thalweg.kernels import Want
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.conjugate_gradients import Reduced, conjugate_gradients
 from thalweg.optimizers.l1_columns import Columns
+from thalweg.optimizers.l1_slopes import orthant, violation
 from thalweg.optimizers.linear import solve_symmetric
 from thalweg.optimizers.quadratic import minimum
 
 _FORCING = 0.1  # share of the violation left far from the optimum
 _WITHIN = 0.3  # of the violation aimed at, left near it
+_SWEEPS, _MOST_SWEEPS = 200, 1000
 _CANCELLED = 1e-14  # of a column's curvature, below which what the intercept leaves of it is rounding
-
-
-def orthant(at: Evaluation, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
-    """(p, 1) the sign each weight has or will take, 0 where it stays at zero; and P's slope (p, 1) on that side."""
-    p, l1 = objective.rows.p, objective.penalty.l1
-    assert at.gradient is not None
-    w, g = at.theta[:p], at.gradient[:p]
-    signs = np.where(w != 0.0, np.sign(w), np.where(np.abs(g) > l1, -np.sign(g), 0.0))
-    return signs, np.where(signs != 0.0, g + l1 * signs, 0.0)
-
-
-def violation(at: Evaluation, objective: Objective) -> float:
-    """The largest violation of an optimality condition, relative to l1."""
-    assert at.gradient is not None
-    slopes = np.append(orthant(at, objective)[1], at.gradient[objective.rows.p :])
-    return float(np.abs(slopes).max(initial=0.0)) / (objective.penalty.l1 or 1.0)
 
 
 def by_hessian(objective: Objective, at: Evaluation, aim: float, damping: float) -> np.ndarray:
@@ -56,11 +42,20 @@ def by_hessian(objective: Objective, at: Evaluation, aim: float, damping: float)
 
 
 def by_columns(
-    objective: Objective, columns: Columns, at: Evaluation, curvatures: np.ndarray, aim: float, damping: float
-) -> np.ndarray:
-    """The same where the Hessian would be too large."""
+    objective: Objective,
+    columns: Columns,
+    at: Evaluation,
+    curvatures: np.ndarray,
+    aim: float,
+    damping: float,
+    patient: bool,
+) -> np.ndarray | None:
+    """The same by sweeps over columns; None where these depend on each other too much, unless it is patient."""
     assert at.border is not None
-    u = columns.minimum(objective, at, curvatures, _within(at, objective, aim), damping)
+    sweeps = _MOST_SWEEPS if patient else _SWEEPS
+    u, found = columns.minimum(objective, at, curvatures, _within(at, objective, aim), damping, sweeps)
+    if not found and not patient:
+        return None
     return _with_intercept(u - at.theta[: objective.rows.p, 0], objective, at, at.border)
 
 
@@ -108,4 +103,5 @@ def steepest(objective: Objective, at: Evaluation) -> np.ndarray:
     """(d, 1) down the slope, each weight by its largest curvature: slow, but never led astray."""
     assert at.gradient is not None
     gradient = np.vstack([orthant(at, objective)[1], at.gradient[objective.rows.p :]])
-    return -gradient / np.maximum(objective.squares[:, None], 1e-300)
+    squares = objective.squares[:, None]
+    return np.where(squares > 0.0, -gradient / np.where(squares > 0.0, squares, 1.0), 0.0)

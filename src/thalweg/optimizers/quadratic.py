@@ -2,8 +2,8 @@
 
 Coordinate descent soon finds which weights are zero and the signs of the others; among correlated columns it then takes
 thousands of sweeps to find their values. These solve a linear system. On the way from one point to the other weights
-may cross zero: the quadratic with its penalty is a parabola between two crossings, so that the lowest point of the whole
-way is found exactly (as in the feature-sign search of Lee, Battle, Raina and Ng, 2007).
+may cross zero: the quadratic with its penalty is a parabola between two crossings, so that the lowest point of the way
+is found exactly (as in the feature-sign search of Lee, Battle, Raina and Ng, 2007).
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ from thalweg import native
 _ROUNDS = 100
 _IDLE = 10  # rounds that may pass without halving the violation: the rest is rounding
 _SWEEPS = 30
+_CROSSINGS = 20
 _FEW = 40  # weights up to which Cholesky finds the zeros too: compiled code takes longer to load than all that takes
 _RIDGES = (1e-10, 1e-7, 1e-4)  # relative to a column's curvature: the first under which columns are independent
 _NONE = np.empty(0, dtype=np.int64)
@@ -71,26 +72,32 @@ class _Model:
         return steepest[wrong[steepest] > 1.0]
 
     def _solve(self, entering: np.ndarray) -> bool:
-        """Towards the solution for the weights that are not zero and those entering, to the lowest point on the way."""
+        """Towards the solution for the weights that are not zero and those entering; whether that goes down.
+
+        A weight that crosses zero on the way stays there, and the others go on to their own solution.
+        """
         signs = np.sign(self.u)
         signs[entering] = -np.sign(self.slope[entering])
-        while True:
+        for i in range(_CROSSINGS):
             free = np.flatnonzero(signs)
             slope = self.slope[free] + self.l1[free] * signs[free]
             direction = _solved(self.H[np.ix_(free, free)], -slope)
             if direction is None:
-                return False
+                return i > 0
             wrong = (self.u[free] == 0.0) & (direction * signs[free] <= 0.0)  # a weight leaves zero to its own side
-            if not wrong.any():
-                break
-            signs[free[wrong]] = 0.0
-        moved = direction @ self.H[free]
-        t, crossing = _lowest(self.u[free], direction, self.l1[free], float(slope @ direction),
-                              float(moved[free] @ direction))  # fmt: skip
-        self.u[free] += t * direction
-        self.u[free[crossing]] = 0.0
-        self.slope += t * moved
-        return t > 0.0
+            if wrong.any():
+                signs[free[wrong]] = 0.0
+                continue
+            moved = direction @ self.H[free]
+            t, crossing = _lowest(self.u[free], direction, self.l1[free], float(slope @ direction),
+                                  float(moved[free] @ direction))  # fmt: skip
+            self.u[free] += t * direction
+            self.u[free[crossing]] = 0.0
+            self.slope += t * moved
+            if not len(crossing):
+                return t > 0.0 or i > 0
+            signs = np.sign(self.u)
+        return True
 
 
 def _solved(H: np.ndarray, v: np.ndarray) -> np.ndarray | None:

@@ -6,7 +6,8 @@ import numpy as np
 
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.l1_columns import Columns
-from thalweg.rows import SparseRows
+from thalweg.optimizers.l1_slopes import slopes
+from thalweg.rows import MemoryRows, SparseRows
 
 _NEAR = 0.5  # share of l1 from which a slope puts a column into the copy
 _SMALL = 0.6  # share of the stored cells up to which a copy is worth making
@@ -21,7 +22,11 @@ _PRODUCTS = 60  # with a Hessian, which a quadratic model takes where it is only
 
 @dataclass(frozen=True)
 class Workplace:
-    """The problem on some columns: a copy of them, or all; `formed` is whether its Hessian is formed."""
+    """The problem on some columns: a copy of them, or all.
+
+    formed      whether its Hessian is cheap enough to form
+    by_columns  its columns, where sweeps over these are tried first
+    """
 
     objective: Objective
     columns: np.ndarray | None = None
@@ -70,11 +75,11 @@ def workplace(objective: Objective, at: Evaluation, screened: np.ndarray, old: W
     p, l1 = objective.rows.p, objective.penalty.l1
     if l1 == 0.0:
         return Workplace(objective, None, formed(objective, np.arange(p)))
-    assert at.gradient is not None
-    slope, support = np.abs(at.gradient[:p, 0]), at.theta[:p, 0] != 0.0
+    slope, support = np.abs(slopes(at, objective)), at.theta[:p, 0] != 0.0
     if old is not None:
-        held = np.ones(p, dtype=bool) if old.columns is None else np.isin(np.arange(p), old.columns)
-        if not ((support | (slope > l1)) & ~screened & ~held).any():
+        lacking = (support | (slope > l1)) & ~screened
+        lacking[slice(None) if old.columns is None else old.columns] = False
+        if not lacking.any():
             return old
     wanted = np.flatnonzero(support | ((slope > _NEAR * l1) & ~screened))
     few = not objective.streamed and _DETERMINED * len(wanted) > objective.rows.n
@@ -93,12 +98,11 @@ def _placed(objective: Objective, columns: np.ndarray | None, few: bool) -> Work
 
     Where rows are few, conjugate gradients are led astray: columns depend on each other, and l1 alone slopes.
     """
-    rows, every = objective.rows, np.arange(objective.rows.p)
-    if isinstance(rows, SparseRows) and few:
-        return Workplace(objective, columns, False, Columns(rows))
-    if formed(objective, every):
-        return Workplace(objective, columns, True)
-    return Workplace(objective, columns, False, Columns(rows) if few else None)
+    rows = objective.rows
+    forms = formed(objective, np.arange(rows.p))
+    if few and isinstance(rows, MemoryRows) and (isinstance(rows, SparseRows) or not forms):
+        return Workplace(objective, columns, forms, Columns(rows))
+    return Workplace(objective, columns, forms)
 
 
 def formed(objective: Objective, columns: np.ndarray) -> bool:
