@@ -14,6 +14,7 @@ import numpy as np
 from thalweg.objective import Evaluation, Objective
 
 _ITERATIONS = 200
+_CANCELLED = 1e-8  # of a column's square about zero, below which what is left of it about its mean is rounding
 
 
 def conjugate_gradients(
@@ -73,11 +74,12 @@ class Reduced:
         self.follows = objective.intercept and self.H_bb > 0.0
         squares = objective.data_squares[:, None]
         self.damping = damping * (squares + self.l2)
-        # every curvature taken for their mean
-        centred = 4.0 * self.H_bb * squares - self.H_wb**2 / max(self.H_bb, 1e-300)
-        # what cancels to nothing, or was never there, is held up by the penalty, or by a little of the whole
-        least = 1e-8 * self.H_bb * float(np.max(squares, initial=0.0))
-        self.diagonal = np.maximum(centred, least) + max(self.l2, 1e-300) + self.damping
+        # every curvature taken for their mean; of what cancels, a little of the column's own whole is left
+        centred = 4.0 * self.H_bb * squares
+        if self.H_bb > 0.0:
+            centred = np.maximum(centred - self.H_wb * (self.H_wb / self.H_bb), _CANCELLED * centred)
+        diagonal = centred + self.l2 + self.damping
+        self.diagonal = np.where(diagonal > 0.0, diagonal, 1.0)  # where a column is empty, any number does
 
     def of_gradient(self, gradient: np.ndarray) -> np.ndarray:
         """(p, 1) the slope of the free weights once the intercept has followed."""

@@ -64,15 +64,23 @@ class DenseRows:
         )
 
     def columns(self, chosen: np.ndarray) -> "DenseRows":
-        """Those columns only (a copy)."""
-        return replace(self, X=self.X[:, chosen], centre=part(self.centre, chosen), scale=part(self.scale, chosen))
+        """Those columns only, as they stand for (a copy)."""
+        X = _standardized(self.X[:, chosen], part(self.centre, chosen), part(self.scale, chosen))
+        return replace(self, X=X, centre=None, scale=None)
 
     def standardized(self, centre: np.ndarray, scale: np.ndarray) -> "DenseRows":
         """These rows, standing for (x - centre) / scale."""
         return replace(self, centre=centre, scale=scale)
 
     def _block(self, rows: slice | np.ndarray, first: int = 0) -> Block:
-        X = self.X[rows]
-        if self.centre is not None and self.scale is not None:
-            X = (X - self.centre) / self.scale
+        X = _standardized(self.X[rows], self.centre, self.scale)
         return Block(X, self.y[rows], part(self.weight, rows), part(self.offset, rows), first)
+
+
+def _standardized(X: np.ndarray, centre: np.ndarray | None, scale: np.ndarray | None) -> np.ndarray:
+    """(x - centre) / scale, a copy; X itself where there is neither."""
+    if centre is None or scale is None:
+        return X
+    X = X - centre
+    X /= scale  # in place: new memory costs more than the division
+    return X

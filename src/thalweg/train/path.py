@@ -172,7 +172,8 @@ class _Walk:
                     break
                 self.clock.passes += self.objective.passes
                 theta, start = solution.theta, solution.state
-                kept = replace(solution, state=None)  # as large as the rows, and of use to the next strength only
+                # of use to the next strength only, and as large as the rows or as the square of the columns
+                kept = replace(solution, state=None, at=replace(solution.at, hessian=None))
                 run = Run(kept, _METHOD, "", self.objective.penalty.l2, self.clock.passes - before,
                           time.perf_counter() - began)  # fmt: skip
                 try:

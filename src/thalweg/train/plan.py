@@ -16,8 +16,6 @@ _COMPILED_ENTRIES = 200_000  # below, SciPy is done before compiled code is load
 _SAMPLED = ("newton", "newton-cg")
 _ROWS_PER_PARAMETER = 250  # a sample's optimum is about d/(2·rows) too high on all rows: here 0.002
 _FEWEST_SAMPLED_ROWS = 5000
-_L1_TIMES = (1000.0, 100.0, 10.0)  # where rows do not determine the weights, l1 alone does: from few weights to many
-_LOOSE = 0.01
 SECOND_EPOCHS = 100  # of the method that goes on where another one stalled
 _GROWTH = (16, 4, 1)  # of a stream's sample: from a sixteenth of it to all
 _STRIDES = (32, 16, 8, 4)  # the sparsest that leaves enough rows; one stage measured faster than two
@@ -25,16 +23,12 @@ _STRIDES = (32, 16, 8, 4)  # the sparsest that leaves enough rows; one stage mea
 
 @dataclass(frozen=True)
 class Stage:
-    """One run on the way: every `stride`-th row, by `optimizer`, under `rules`; `name` is what observers read.
-
-    l1_times  the stage's l1 over the one asked for
-    """
+    """One run on the way: every `stride`-th row, by `optimizer`, under `rules`; `name` is what observers read."""
 
     name: str
     stride: int
     optimizer: Optimizer
     rules: Rules
-    l1_times: float = 1.0
 
 
 def choose(options: Options, rows: MemoryRows | StreamRows) -> tuple[str, str]:
@@ -99,10 +93,6 @@ def stages(options: Options, method: str, n: int, p: int, sampled: int | None = 
     last = Stage("all rows", 1, entry.make(settings), rules)
     if sampled is not None:
         return [*_growing(entry, settings, rules, n, p, sampled), last]
-    if method == "orthant-newton" and 2 * p > n:
-        loose = replace(rules, tol=max(options.tol, _LOOSE), patience=None)
-        make = entry.make(replace(settings, tol=loose.tol))
-        return [*(Stage(f"{times:g} times l1", 1, make, loose, times) for times in _L1_TIMES), last]
     if options.method != "auto" or method not in _SAMPLED:
         return [last]
     enough = max(_FEWEST_SAMPLED_ROWS, _ROWS_PER_PARAMETER * (p + 1))

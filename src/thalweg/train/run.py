@@ -139,7 +139,7 @@ def run_stages(
             part,
             kernel_for(rows, options.kernel),
             engine,
-            penalty(l2, options.l1 * stage.l1_times),
+            penalty(l2, options.l1),
             options.intercept,
             part.n / rows.n,
         )
