@@ -110,7 +110,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("learning", at("sample", slice(None), 0), "the rows are no Arrow stream"),
     ("learning", to("stride", 2), "sample must have every so many-th of the rows read, as stride says"),
     ("learning", to("positive", 0.0), "total, positive and smallest must be of rows among which are those of sample"),
-    ("newton", without("pass.1.hessian"), "pass.1.hessian has the shape None, but this pass has (1, 6, 6)"),
+    ("newton", without("pass.1.hessian"), "pass.1.hessian has the shape None, but this pass has (1, 7, 7)"),
     ("newton", without("pass.0.loss"), "pass.0.loss is missing"),
     ("newton", at("pass.0.loss", 0, np.inf), "pass.0.loss[0] is inf, but must be a finite number"),
     ("newton", at("metric", (0, 1), 1.7e308), "the content must have a Hessian whose columns can be scaled"),

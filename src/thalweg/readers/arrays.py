@@ -158,6 +158,7 @@ def labels(
     """
     array = label_array(y, n)
     _refuse_holes(array)
+    classes = None if classes is None else both(classes)
     shares = _shares(array, classes, soft)
     if shares is not None:
         if positive is not None and not (positive == 1 or str(positive) == "1"):
@@ -170,7 +171,7 @@ def labels(
     except (TypeError, ValueError):
         kinds = " and ".join(sorted({type(value).__name__ for value in array.tolist()}))
         raise DataError(f"y mixes labels of the types {kinds}; give labels of one type.") from None
-    names = [_plain(value) for value in (found if classes is None else both(classes))]
+    names = [_plain(value) for value in (found if classes is None else classes)]
     for name in names:
         _refuse_odd(name)
     if len(names) > 2:
