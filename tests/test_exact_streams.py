@@ -521,6 +521,7 @@ def test_a_run_killed_at_random_moments_ends_in_the_bits_of_one_never_stopped(
                 process.kill()
                 process.communicate()
                 kills += 1
+                seconds *= 1.05  # a machine that has become slower still lets the run get further each time
         assert process.returncode == 0, complaint
         assert same_bits(thalweg.load("whole.thalweg"), thalweg.load("killed.thalweg"))
     assert names_in("place") == ["run.checkpoint"]
