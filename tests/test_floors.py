@@ -18,6 +18,7 @@ FLOORS: list[list[str]] = [
     [
         "errors",
         "names",
+        "cached",
         "schema",
         "json_text",
         "signals",

@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.cached import cached_property
 from thalweg.ownership import read_own, threat_to
 
 _VERSION = 2  # of the kept files

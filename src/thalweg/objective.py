@@ -8,12 +8,12 @@ models at once, rows 0 to p - 1 their weights w, and, with an intercept, row p t
 
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from thalweg.cached import cached_property
 from thalweg.engines import Engine
 from thalweg.errors import RunError
 from thalweg.kernels import Kernel, Want

@@ -1,11 +1,10 @@
 """The minimum of the quadratic model with an l1 penalty, on columns read one by one: no Hessian is formed."""
 
-from functools import cached_property
-
 import numpy as np
 from scipy.sparse import csc_array
 
 from thalweg import native
+from thalweg.cached import cached_property
 from thalweg.objective import Evaluation, Objective
 from thalweg.optimizers.conjugate_gradients import Reduced
 from thalweg.rows import MemoryRows, SparseRows

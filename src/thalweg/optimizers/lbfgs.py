@@ -47,7 +47,7 @@ class Lbfgs:
         # convexity makes sᵀy ≥ 0; at the rounding floor the pair says nothing and would spoil the memory, and where its
         # square underflows, as between margins in the hundreds, it cannot be divided by
         useful = float(np.vdot(s, y)) > 1e-14 * float(np.linalg.norm(s) * np.linalg.norm(y))
-        useful = useful and float(np.vdot(y, y / diagonal)) > np.finfo(np.float64).tiny
+        useful = useful and float(np.vdot(y, y / diagonal)) > float(np.finfo(np.float64).tiny)
         moves = (*state.moves, (s, y))[-_MEMORY:] if useful else state.moves
         return LbfgsState(new, moves, rate)
 

@@ -5,7 +5,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pyarrow import compute, types
 from pyarrow import csv as arrow_csv
 
 from thalweg import native
+from thalweg.cached import cached_property
 from thalweg.readers.delimited import wrong_quotes, wrong_width
 
 _PRIVATE_USE = range(0xE000, 0xF900)  # letters of Unicode that mean nothing

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from thalweg.cached import cached_property
 from thalweg.errors import DataError, UsageError
 from thalweg.output import is_text
 from thalweg.readers.database import Database, literal

@@ -6,11 +6,11 @@ hashed columns. A category's hole is a word like any other, "(missing)".
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg.cached import cached_property
 from thalweg.errors import UsageError
 from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
 from thalweg.recipe.columns import Term

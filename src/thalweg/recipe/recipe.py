@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg.cached import cached_property
 from thalweg.errors import DataError
 from thalweg.readers import Matrix, Table
 from thalweg.readers.chunk import Chunk

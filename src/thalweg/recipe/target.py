@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg.cached import cached_property
 from thalweg.errors import DataError, UsageError
 from thalweg.readers import Matrix, Table
 from thalweg.readers.chunk import Chunk

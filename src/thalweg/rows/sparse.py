@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
+from thalweg.cached import cached_property
 from thalweg.rows.block import Block, part
 from thalweg.rows.csr import Csr
 
