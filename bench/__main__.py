@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import dense, small, sparse, startup, stream
+from bench import dense, levels, small, sparse, startup, stream
 
 SUITES = {
     "dense": dense.run,
@@ -10,6 +10,7 @@ SUITES = {
     "startup": startup.run,
     "sparse": sparse.run,
     "l1": sparse.run_l1,
+    "levels": levels.run,
     "stream": stream.run,
 }
 

@@ -204,11 +204,11 @@ def test_columns_that_do_not_fit_the_model_are_named_at_predict(
     assert not Path("out.csv").exists()
 
 
-def test_a_value_never_seen_counts_as_the_average_row(folder: Path) -> None:
+def test_a_value_never_seen_has_no_level(folder: Path) -> None:
     run(["fit", "train.csv", "--target", "bought", "--only", "job", "-o", "m.thalweg", "--progress", "off"])
     write("new.csv", "job\nastronaut\n")
     model = load("m.thalweg")
-    assert model.decision_function("new.csv")[0] == pytest.approx(model.standardized_intercept, abs=1e-12)
+    assert model.decision_function("new.csv")[0] == pytest.approx(model.intercept, abs=1e-12)
 
 
 def test_a_failing_fit_leaves_the_model_that_was_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
