@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench import dense, small, sparse, startup, stream, wide
+from bench import dense, levels, small, sparse, startup, stream, wide
 
 SUITES = {
     "dense": dense.run,
@@ -11,6 +11,7 @@ SUITES = {
     "sparse": sparse.run,
     "l1": sparse.run_l1,
     "wide": wide.run,
+    "levels": levels.run,
     "stream": stream.run,
 }
 

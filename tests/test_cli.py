@@ -204,7 +204,7 @@ def test_columns_that_do_not_fit_the_model_are_named_at_predict(
     assert not Path("out.csv").exists()
 
 
-def test_a_value_never_seen_has_none_of_the_levels(folder: Path) -> None:
+def test_a_value_never_seen_has_no_level(folder: Path) -> None:
     run(["fit", "train.csv", "--target", "bought", "--only", "job", "-o", "m.thalweg", "--progress", "off"])
     write("new.csv", "job\nastronaut\n")
     model = load("m.thalweg")
