@@ -191,7 +191,7 @@ def _refuse_holes(array: np.ndarray) -> None:
     if array.dtype.kind == "f":
         holes = ~np.isfinite(array)
     elif array.dtype.kind == "O":
-        holes = np.fromiter(map(_is_hole, array), bool, len(array))
+        holes = np.fromiter(map(_is_missing, array), bool, len(array))
     else:
         return
     if holes.any():
@@ -199,7 +199,7 @@ def _refuse_holes(array: np.ndarray) -> None:
         raise DataError(f"y holds {array[row]} in row {row} ({int(holes.sum())} in all); every row needs a label.")
 
 
-def _is_hole(value: Any) -> bool:
+def _is_missing(value: Any) -> bool:
     try:
         return value is None or bool(value != value) or (isinstance(value, float) and isinf(value))
     except TypeError:  # pandas.NA, which is neither

@@ -129,10 +129,10 @@ class Online:
                     f"the first rows have one label only, {next(iter(met))!r}; say which there will be: classes=(0, 1)."
                 )
             labels = two_labels(sorted(met), kind, target, source.name, self._positive)
-        refuse_unsavable({flag(name): value for name, value in self._told().items()}, labels)
+        refuse_unsavable({flag(name): value for name, value in self._plain_options().items()}, labels)
         return OnlineRun(layout, labels, self._options)
 
-    def _told(self) -> dict[str, Any]:
+    def _plain_options(self) -> dict[str, Any]:
         """The options that a model keeps."""
         options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
         return {**options, "cross": [list(pair) for pair in self._options.cross]}
@@ -144,7 +144,7 @@ class Online:
 
     def model(self) -> Model:
         """The model so far; learning may go on."""
-        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=self._told())
+        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=self._plain_options())
 
     def _need(self) -> OnlineRun:
         if self._run is None:
