@@ -320,14 +320,22 @@ def test_held_out_rows_that_weigh_nothing_judge_nothing() -> None:
 HUGE: list[dict[str, Any]] = [
     {"l2": 10**400}, {"epochs": 10**400}, {"seed": 10**400}, {"class_weight": {0: "x"}}, {"class_weight": {0: 10**400}},
     {"class_weight": {0: 1e308, 1: 1e308}}, {"class_weight": {(0,): 1}}, {"missing": ["\ud800"]}, {"max_levels": "x"},
+    {"text": ["x"], "min_rows": 10**400}, {"text": ["x"], "ngrams": 10**400},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("options", HUGE)
 def test_options_of_any_size_and_kind_end_in_a_sentence(options: dict[str, Any]) -> None:
     rows: Any = pd.DataFrame({"x": X[:, 0], "y": Y})
-    with pytest.raises((UsageError, DataError), match=r"--(l2|epochs|seed|class-weight|missing|max-levels)"):
+    with pytest.raises(
+        (UsageError, DataError), match=r"--(l2|epochs|seed|class-weight|missing|max-levels|min-rows|ngrams)"
+    ):
         thalweg.fit(rows, target="y", **options)
+
+
+def test_a_path_has_no_more_points_than_memory_holds() -> None:
+    with pytest.raises(UsageError, match="at most 100,000"):
+        thalweg.fit_path((X, Y), points=10**400)
 
 
 def test_frames_with_text_that_is_none_are_refused_in_words(tmp_path: Path) -> None:
@@ -345,7 +353,7 @@ def test_frames_with_text_that_is_none_are_refused_in_words(tmp_path: Path) -> N
     with pytest.raises(DataError, match="column 'b' cannot be read"):
         thalweg.Online("y", bits=8).partial_fit(table)
     for make in (pd.DataFrame, pl.DataFrame, pa.table):
-        with pytest.raises(DataError, match=r"column name 'a\\x00b' is no text"):
+        with pytest.raises(DataError, match=r"column name 'a\\x00b' is not UTF-8 text"):
             thalweg.Online("y", bits=8).partial_fit(make({"a\0b": X[:, 0], "y": Y}))
 
 

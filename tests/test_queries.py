@@ -238,7 +238,7 @@ def test_options_of_queries_are_refused_elsewhere(folder: Path) -> None:
         with pytest.raises(UsageError, match="--sql-files goes with --sql and --database"):
             thalweg.fit("loans.csv", "y", sql_files=True, stream=stream)
         for sql in ("SELECT '\udce9'", "SELECT 1\0"):
-            with pytest.raises(UsageError, match="no text in UTF-8"):
+            with pytest.raises(UsageError, match="not UTF-8 text"):
                 thalweg.fit(sql, "y", database="loans.db", stream=stream)
 
 

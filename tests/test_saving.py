@@ -56,7 +56,7 @@ def test_names_that_no_file_can_keep_are_refused_before_the_run() -> None:
     frame.columns = pd.Index(["a", "b\ud800"], dtype=object)
     with pytest.raises(UsageError, match=r"the recipe is .* which a model file cannot keep"):
         thalweg.fit((frame, y), observers=[unheard])
-    with pytest.raises(DataError, match=r"column name 'b\\ud800' is no text in UTF-8"):
+    with pytest.raises(DataError, match=r"column name 'b\\ud800' is not UTF-8 text"):
         thalweg.fit(frame.assign(y=y), "y")
     with pytest.raises(UsageError, match=r"take .* bytes, more than the 100,000,000"):
         refuse_unsavable({"--drop": ["n" * 100_000_001]}, (0, 1))

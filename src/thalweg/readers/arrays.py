@@ -201,7 +201,7 @@ def _refuse_holes(array: np.ndarray) -> None:
     if array.dtype.kind == "f":
         holes = ~np.isfinite(array)
     elif array.dtype.kind == "O":
-        holes = np.fromiter(map(_is_hole, array), bool, len(array))
+        holes = np.fromiter(map(_is_missing, array), bool, len(array))
     else:
         return
     if holes.any():
@@ -236,7 +236,7 @@ def _shares(array: np.ndarray, classes: Sequence[Any] | None, soft: bool) -> np.
     return None
 
 
-def _is_hole(value: Any) -> bool:
+def _is_missing(value: Any) -> bool:
     try:
         return value is None or bool(value != value) or (isinstance(value, float) and isinf(value))
     except TypeError:  # pandas.NA, which is neither

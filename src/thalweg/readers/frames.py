@@ -131,7 +131,7 @@ def _refuse_names(frame: Any) -> None:
     seen: set[str] = set()
     for column in map(str, names):
         if "\0" in column or not is_text(column):
-            raise DataError(f"data frame: the column name {column!r} is no text in UTF-8; rename it.")
+            raise DataError(f"data frame: the column name {column!r} is not UTF-8 text; rename it.")
         if column.lower() in seen:
             raise DataError(f"data frame: the column name {column!r} stands twice (case does not count); rename one.")
         seen.add(column.lower())

@@ -54,7 +54,7 @@ def open_query(sql: Any, database: Any, connection: Any, files: bool, threads: i
     if not sql.strip():
         raise UsageError("--sql is empty; give a query, as in SELECT * FROM loans.")
     if "\0" in sql or not is_text(sql):
-        raise UsageError("--sql holds bytes that are no text in UTF-8.")
+        raise UsageError("--sql holds bytes that are not UTF-8 text.")
     where = _where(database, connection, files, threads)
     try:
         return Query(f"query {sql!r}" if len(sql) < 60 else "query", where, _one_select(sql, where))
@@ -110,16 +110,16 @@ def query_in_words() -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        told = str(error)
-        if writing := _WRITES.search(told):
+        complaint = str(error)
+        if writing := _WRITES.search(complaint):
             raise UsageError(f"{_ONE}; the WITH in it holds a {writing[1]} statement.") from None
-        if outside := _OUTSIDE.search(told):
+        if outside := _OUTSIDE.search(complaint):
             raise UsageError(
                 f"the query reads {outside[1]}, which is not in the database; --sql-files lets it read files."
             ) from None
-        if _LACKS.search(told):
+        if _LACKS.search(complaint):
             raise DataError(
-                f"{told.rstrip('.')}; extensions are not loaded: save the rows to a file, or give a connection= that "
-                "has loaded it."
+                f"{complaint.rstrip('.')}; extensions are not loaded: save the rows to a file, or give a "
+                "connection= that has loaded it."
             ) from None
         raise

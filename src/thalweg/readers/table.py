@@ -28,7 +28,7 @@ def missing_words(missing: Any) -> tuple[str, ...]:
     words = tuple(map(str, missing if several else (missing,)))
     for word in words:
         if not is_text(word):
-            raise UsageError(f"--missing is {word!r}, whose letters are no text in UTF-8.")
+            raise UsageError(f"--missing is {word!r}, which is not UTF-8 text.")
     return words
 
 

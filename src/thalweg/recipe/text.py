@@ -12,6 +12,7 @@ from thalweg.names import TEXT_WEIGHT_NAMES, TOKEN_NAMES
 from thalweg.recipe.columns import TextColumn
 
 _WHAT = {"words": "words of two letters or more", "characters": "characters"}
+_MOST = 1_000_000_000  # rows and tokens
 _LOOKED_AT = 1000  # texts that tell which script it is
 _NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
@@ -41,8 +42,11 @@ class TextOptions:
             if value not in known:
                 raise UsageError(f"{option} is {value!r}, but must be one of {', '.join(known)}.")
         for option, number in (("--ngrams", self.ngrams), ("--min-rows", self.min_rows)):
-            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
-                raise UsageError(f"{option} is {number!r}, but must be a whole number of at least 1.")
+            whole = isinstance(number, int) and not isinstance(number, bool)
+            if number is not None and not (whole and 1 <= number < _MOST):
+                raise UsageError(
+                    f"{option} is {number!r}, but must be a whole number of at least 1, and below {_MOST:,}."
+                )
 
 
 def learn_text(name: str, texts: Sequence[str], weight: np.ndarray, options: TextOptions, place: str) -> TextColumn:

@@ -138,7 +138,7 @@ class Online:
             source, asked.columns, self._options, lambda name: batch.column(name).to_pylist(), **self._roles
         )
         target = asked.found(lambda name, positive: self._labels(batch, source, name, positive, classes))
-        refuse_unsavable({flag(name): value for name, value in self._told().items()}, target.classes)
+        refuse_unsavable({flag(name): value for name, value in self._plain_options().items()}, target.classes)
         return OnlineRun(replace(layout, arrays=arrays), target, self._options)
 
     def _labels(
@@ -157,7 +157,7 @@ class Online:
             )
         return two_labels(sorted(met), kind, name, source.name, positive)
 
-    def _told(self) -> dict[str, Any]:
+    def _plain_options(self) -> dict[str, Any]:
         """The options that a model keeps."""
         options = {field.name: getattr(self._options, field.name) for field in fields(OnlineOptions)}
         return {**options, "cross": [list(pair) for pair in self._options.cross]}
@@ -169,7 +169,7 @@ class Online:
 
     def model(self) -> Model:
         """The model so far; learning may go on."""
-        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=self._told())
+        return self._need().model(Outcome.LEARNT, self._missing, seconds=self._seconds, options=self._plain_options())
 
     def _need(self) -> OnlineRun:
         if self._run is None:

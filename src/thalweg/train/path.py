@@ -31,6 +31,7 @@ from thalweg.train.request import Request, model_of, requested
 from thalweg.train.run import Run, held_out_loss, make_ready
 
 _METHOD = "orthant-newton"
+_MOST = 100_000  # points: each keeps a model
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def fit_path(
             raise TypeError(f"fit_path() got an unexpected keyword argument {name!r}")
     if points is not None and l1s is not None:
         raise UsageError("points has no meaning beside l1s, which are the points.")
-    if points is not None and not (isinstance(points, Integral) and points >= 2):
-        raise UsageError(f"points is {points!r}, but must be a whole number of at least 2.")
+    if points is not None and not (isinstance(points, Integral) and 2 <= points <= _MOST):
+        raise UsageError(f"points is {points!r}, but must be a whole number of at least 2, and at most {_MOST:,}.")
     for name, share in (("ratio", ratio), ("l1_ratio", l1_ratio)):
         if not (isinstance(share, Real) and not isinstance(share, bool) and 0.0 < share <= 1.0):
             raise UsageError(f"{name} is {share!r}, but must lie above 0 and not above 1.")

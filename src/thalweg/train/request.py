@@ -41,7 +41,7 @@ def requested(rows: Any, given: Mapping[str, Any]) -> Request:
     options.check_patience(holdout is not None)
     source = source_of(given)
     request = Request(options, source, prepare(rows, source, options, own_rows))
-    named = {flag(name): value for name, value in {**options.to_dict(), **_told(source)}.items()}
+    named = {flag(name): value for name, value in {**options.to_dict(), **_column_options(source)}.items()}
     refuse_unsavable(named, request.prepared.classes, request.prepared.recipe)
     return request
 
@@ -114,7 +114,7 @@ def model_of(request: Request, ran: Run, trace: Trace) -> Model:
         rows=prepared.rows.n,
         history=tuple(trace.rows),
         holdout=None if prepared.holdout is None else held_out_quality(prepared.holdout, theta, options.intercept),
-        options={**options.to_dict(), "l2": ran.l2, **_told(source)},
+        options={**options.to_dict(), "l2": ran.l2, **_column_options(source)},
         data={
             **prepared.origin,
             "rows": prepared.rows.n,
@@ -132,7 +132,7 @@ def _sentence(solution: Solution, recipe: Recipe) -> str:
     return f"{solution.sentence} {separated_by(solution.recession, lambda j: repr(recipe.terms[j].name))}"
 
 
-def _told(source: Source) -> dict[str, Any]:
+def _column_options(source: Source) -> dict[str, Any]:
     """What a model keeps of what was asked about its columns."""
     return {
         **{name: getattr(source, name) for name in ("target", "soft", "successes", "trials")},
